@@ -1,0 +1,47 @@
+# Everything comes from Debian's packages; scripts/packages.txt lists them.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(CURL REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+
+# What every target of ours is compiled with, and no target of others.
+add_library(sheaf_options INTERFACE)
+target_compile_options(sheaf_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wimplicit-fallthrough -Wno-missing-designated-field-initializers -Werror -Wno-error=deprecated-declarations
+  -fstack-protector-strong)
+target_link_options(sheaf_options INTERFACE -fuse-ld=lld-19)
+if(SHEAF_SANITIZE)
+  target_compile_options(sheaf_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
+    -fno-omit-frame-pointer)
+  target_link_options(sheaf_options INTERFACE -fsanitize=address,undefined)
+endif()
+if(SHEAF_TSAN)
+  target_compile_options(sheaf_options INTERFACE -fsanitize=thread -DBOOST_ASIO_DISABLE_FENCED_BLOCK)
+  target_link_options(sheaf_options INTERFACE -fsanitize=thread)
+endif()
+
+# Asio and Beast are compiled once, in src/async/boost.cpp and src/http/beast.cpp.
+add_library(sheaf_boost INTERFACE)
+target_link_libraries(sheaf_boost INTERFACE Boost::headers Threads::Threads)
+target_compile_definitions(sheaf_boost INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TYPEID=0)
+
+pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale libswresample)
+add_library(sheaf_ffmpeg ALIAS PkgConfig::FFMPEG)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
+add_library(sheaf_seccomp ALIAS PkgConfig::SECCOMP)
+pkg_check_modules(TESSERACT REQUIRED IMPORTED_TARGET tesseract lept)
+add_library(sheaf_tesseract ALIAS PkgConfig::TESSERACT)
+
+if(SHEAF_TESTS)
+  find_package(GTest REQUIRED)
+  find_package(benchmark REQUIRED)
+endif()

@@ -1,0 +1,45 @@
+# sheaf_module(NAME DEPS modules... LIBS libraries... [PCH])
+#
+# One static library from the sources of src/NAME and its subfolders, and, when tests are built, one
+# test program from the *_test.cpp beside them. A new file needs no edit here: the globs are checked
+# at every build. A module that depends on `async` shares its precompiled header.
+function(sheaf_module name)
+  cmake_parse_arguments(arg "PCH" "" "DEPS;LIBS" ${ARGN})
+  set(dir ${CMAKE_SOURCE_DIR}/src/${name})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.cpp)
+  file(GLOB_RECURSE tests CONFIGURE_DEPENDS ${dir}/*_test.cpp)
+  list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz|/main)\\.cpp$")
+
+  set(deps)
+  foreach(dep IN LISTS arg_DEPS)
+    list(APPEND deps sheaf_${dep})
+  endforeach()
+
+  if(sources)
+    add_library(sheaf_${name} STATIC ${sources})
+    target_link_libraries(sheaf_${name} PUBLIC ${deps} ${arg_LIBS} PRIVATE sheaf_options)
+    target_include_directories(sheaf_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+    if(arg_PCH)
+      target_precompile_headers(sheaf_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src/async/precompiled.h)
+    elseif("async" IN_LIST arg_DEPS)
+      target_precompile_headers(sheaf_${name} REUSE_FROM sheaf_async)
+    endif()
+  else()
+    add_library(sheaf_${name} INTERFACE)
+    target_link_libraries(sheaf_${name} INTERFACE ${deps} ${arg_LIBS})
+    target_include_directories(sheaf_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+  endif()
+
+  if(SHEAF_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE sheaf_${name} sheaf_options GTest::gtest GTest::gmock)
+    # A module whose tests need a main of their own (the media worker re-runs its program) brings one.
+    if(NOT EXISTS ${dir}/test_main_test.cpp)
+      target_link_libraries(${name}_test PRIVATE GTest::gtest_main)
+    endif()
+    if(arg_PCH OR "async" IN_LIST arg_DEPS)
+      target_precompile_headers(${name}_test REUSE_FROM sheaf_async)
+    endif()
+    set_property(GLOBAL APPEND PROPERTY SHEAF_TEST_PROGRAMS ${name}_test)
+  endif()
+endfunction()

@@ -1,0 +1,96 @@
+#include <gtest/gtest.h>
+
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <thread>
+
+#include "async/blocking.h"
+#include "async/task_group.h"
+#include "async/timer.h"
+
+namespace sheaf::async {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Lane, RunsElsewhereAndResumesAtHome) {
+    boost::asio::io_context home;
+    Lane lane(1);
+    TaskGroup group(home.get_executor());
+    std::thread::id worked;
+    std::thread::id resumed;
+    std::string got;
+    auto task = [&]() -> Task<void> {
+        got = co_await lane.run([&] {
+            worked = std::this_thread::get_id();
+            return std::string("value");
+        });
+        co_await lane.run([] {});
+        resumed = std::this_thread::get_id();
+    };
+    group.spawn(task());
+    home.run();
+    EXPECT_EQ(got, "value");
+    EXPECT_NE(worked, std::this_thread::get_id());
+    EXPECT_EQ(resumed, std::this_thread::get_id());
+}
+
+TEST(TaskGroup, StopEndsWhatWaits) {
+    boost::asio::io_context home;
+    TaskGroup group(home.get_executor());
+    bool emptied = false;
+    auto sleeper = []() -> Task<void> { co_await sleep_for(1h); };
+    auto stopper = [&]() -> Task<void> {
+        co_await sleep_for(1ms);
+        group.stop();
+        co_await group.wait_until_empty();
+        emptied = true;
+    };
+    group.spawn(sleeper());
+    group.spawn(sleeper());
+    boost::asio::co_spawn(home, stopper(), boost::asio::detached);
+    home.run();
+    EXPECT_TRUE(emptied);
+    EXPECT_EQ(group.size(), 0U);
+}
+
+TEST(Bell, ARingBeforeTheWaitIsRemembered) {
+    boost::asio::io_context home;
+    TaskGroup group(home.get_executor());
+    Bell bell(home.get_executor());
+    std::vector<bool> woken;
+    auto listener = [&]() -> Task<void> {
+        bell.ring();
+        woken.push_back(co_await bell.wait_for(1h));
+        woken.push_back(co_await bell.wait_for(1ms));
+        bell.ring_from_any_thread();
+        woken.push_back(co_await bell.wait_for(1h));
+    };
+    group.spawn(listener());
+    home.run();
+    EXPECT_EQ(woken, (std::vector<bool>{true, false, true}));
+}
+
+TEST(On, RunsOnTheOtherExecutorAndReturnsItsValue) {
+    boost::asio::io_context home;
+    boost::asio::io_context other;
+    auto guard = boost::asio::make_work_guard(other);
+    std::thread thread([&] { other.run(); });
+    TaskGroup group(home.get_executor());
+    std::thread::id there;
+    int value = 0;
+    auto inner = [&]() -> Task<int> {
+        there = std::this_thread::get_id();
+        co_return 7;
+    };
+    auto outer = [&]() -> Task<void> { value = co_await on(other.get_executor(), inner()); };
+    group.spawn(outer());
+    home.run();
+    EXPECT_EQ(value, 7);
+    EXPECT_EQ(there, thread.get_id());
+    guard.reset();
+    thread.join();
+}
+
+}  // namespace
+}  // namespace sheaf::async

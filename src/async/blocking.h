@@ -1,0 +1,79 @@
+#pragma once
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <cstddef>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "async/task.h"
+
+namespace sheaf::async {
+
+// Threads for what blocks: a database, a disk, libcurl.
+//
+// Must outlive every coroutine that awaits it. The destructor waits for the work under way.
+class Lane {
+public:
+    explicit Lane(std::size_t threads) : pool_(threads) {}
+    ~Lane() { pool_.join(); }
+    Lane(const Lane&) = delete;
+    Lane& operator=(const Lane&) = delete;
+
+    // Runs `work` on one of the lane's threads; the awaiting coroutine resumes on its own executor. It cannot
+    // be interrupted: canceling takes effect once it has returned. `work` must not throw.
+    template <class Work>
+    Task<std::invoke_result_t<Work&>> run(Work work) {
+        using Value = std::invoke_result_t<Work&>;
+        if constexpr (std::is_void_v<Value>) {
+            co_await run([&work]() noexcept {
+                work();
+                return true;
+            });
+        } else {
+            const Executor home = co_await current_executor();
+            // Outlived by nothing: this frame waits for the handler, and the handler writes before it posts.
+            std::optional<Value> value;
+            co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>&, void()>(
+                [this, &home, &value, &work](auto handler) {
+                    boost::asio::post(pool_, [&value, &work, handler = std::move(handler),
+                                              guard = boost::asio::make_work_guard(home)]() mutable noexcept {
+                        value.emplace(work());
+                        boost::asio::post(guard.get_executor(),
+                                          [handler = std::move(handler)]() mutable { std::move(handler)(); });
+                    });
+                },
+                use_task);
+            co_return std::move(*value);
+        }
+    }
+
+private:
+    boost::asio::thread_pool pool_;
+};
+
+// An object that blocks, reached through a lane: `co_await store_([&](Store& s) { return s.find(id); })`.
+// References captured by the function are safe: the caller's frame waits.
+template <class T>
+class Blocking {
+public:
+    Blocking(T& object, Lane& lane) : object_(&object), lane_(&lane) {}
+
+    template <class Work>
+    Task<std::invoke_result_t<Work&, T&>> operator()(Work work) const {
+        T* const object = object_;
+        co_return co_await lane_->run([object, &work] { return work(*object); });
+    }
+
+    // Without a lane, for calls whose contract says that they never block.
+    T& now() const { return *object_; }
+
+private:
+    T* object_;
+    Lane* lane_;
+};
+
+}  // namespace sheaf::async

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "async/task.h"
+
+namespace sheaf::async {
+
+// Owns coroutines: it can stop them and wait for them, so that none outlives what it uses.
+//
+// Belongs to one executor; built, used and destroyed there (or while that executor does not run). Must be
+// empty when it is destroyed.
+class TaskGroup {
+public:
+    explicit TaskGroup(Executor executor);
+    ~TaskGroup();
+
+    // Starts `task` soon. A canceled task ends quietly; any other exception that escapes it is a bug.
+    void spawn(Task<void> task);
+    // Cancels all that run. Those spawned later are not affected.
+    void stop();
+    Task<void> wait_until_empty();
+    std::size_t size() const;
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace sheaf::async

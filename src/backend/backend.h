@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/task.h"
+#include "base/id.h"
+#include "core/inference.h"
+#include "core/outcome.h"
+#include "media/video.h"
+
+namespace sheaf::backend {
+
+// An image that a prompt refers to, fetched and at hand.
+struct ImageInput {
+    std::string name;
+    std::string mime_type;  // from the content: image/jpeg, image/png, image/webp, image/gif, image/bmp
+    std::string bytes;
+};
+
+struct Job {
+    core::Inference inference;
+    std::shared_ptr<media::Video> video;  // of a video analysis
+    // In the order of the prompt's or the definitions' images, by name.
+    std::vector<ImageInput> images;
+    std::optional<std::string> custom_id;
+    std::uint32_t attempt = 1;
+    // For a live call that streams: text as it comes. What it was given is part of the answer's text too. Called
+    // on the executor that runs the job. Empty for batch items.
+    std::function<void(std::string_view fragment)> on_text;
+};
+
+// Runs one inference on one model server, or inside this process.
+//
+// run() tries once; whether to try again is the caller's (core/retry.h). It never throws but for cancellation,
+// which stops the work soon. Belongs to one executor; any number of runs may be under way. An answer to JSON
+// or segments was checked: its text parses and follows the schema or the rules, or the outcome is no Answer.
+class Backend {
+public:
+    virtual ~Backend() = default;
+    virtual async::Task<core::Outcome> run(Job job) = 0;
+};
+
+}  // namespace sheaf::backend

@@ -1,0 +1,63 @@
+#include <gtest/gtest.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/secret.h"
+
+namespace sheaf {
+namespace {
+
+constexpr Timestamp kNoon{std::chrono::milliseconds{1'781'776'800'123}};
+
+TEST(Clock, PrintsUtcWithMilliseconds) { EXPECT_EQ(to_rfc3339(kNoon), "2026-06-18T10:00:00.123Z"); }
+
+TEST(Id, AnItemIdNamesItsBatchAndOrdinal) {
+    const BatchId batch = make_batch_id(kNoon);
+    for (const std::uint32_t ordinal : {0U, 1U, 999U, 99'999U, kItemsMax}) {
+        const std::string text = to_string(batch.item(ordinal));
+        EXPECT_EQ(text.size(), 24U);
+        const auto back = parse_item_id(text);
+        ASSERT_TRUE(back);
+        EXPECT_EQ(back->batch, batch);
+        EXPECT_EQ(back->ordinal, ordinal);
+        EXPECT_FALSE(parse_batch_id(text)) << "an item's id is no batch's";
+    }
+    EXPECT_EQ(parse_batch_id(to_string(batch)), batch);
+    EXPECT_FALSE(parse_item_id(to_string(batch)));
+}
+
+TEST(Id, EitherCaseIsReadAndNothingElse) {
+    EXPECT_EQ(parse_raw_id("68F4DDAF8AAA60D33DF0E800"), parse_raw_id("68f4ddaf8aaa60d33df0e800"));
+    for (const std::string_view bad : {"", "68f4ddaf8aaa60d33df0e80", "68f4ddaf8aaa60d33df0e8000", "68f4ddaf8aaa60d33df0e80g",
+                                       "-8f4ddaf8aaa60d33df0e800", "68f4ddaf+aaa60d33df0e800", "0x68f4ddaf8aaa60d33df0e8"}) {
+        EXPECT_FALSE(parse_raw_id(bad)) << bad;
+    }
+}
+
+TEST(Id, LaterIdsSortLater) {
+    const BatchId early = make_batch_id(kNoon);
+    const BatchId late = make_batch_id(kNoon + std::chrono::seconds{1});
+    EXPECT_LT(early, late);
+    EXPECT_LT(to_string(early), to_string(late));
+}
+
+TEST(Hash, KnownAnswers) {
+    EXPECT_EQ(to_hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EXPECT_EQ(md5_hex("abc"), "900150983cd24fb0d6963f7d28e17f72");
+    EXPECT_EQ(to_hex(hmac_sha256("test_secret", "1659342128.{\"name\":\"test\"}")),
+              "4d9df20048096b377b2dc8d3dbc17360f489ebc2fa16bc4e9c32a284d29a48d6");
+    EXPECT_EQ(crc32c("123456789"), 0xe3069283U);
+    EXPECT_EQ(crc32c("56789", crc32c("1234")), 0xe3069283U);
+}
+
+TEST(Hash, ConstantTimeComparisonTellsEqualFromNot) {
+    EXPECT_TRUE(equal_in_constant_time("secret", "secret"));
+    EXPECT_FALSE(equal_in_constant_time("secret", "secreT"));
+    EXPECT_FALSE(equal_in_constant_time("secret", "secrets"));
+}
+
+TEST(Secret, PrintsAsStars) { EXPECT_EQ(fmt::format("{}", Secret("hunter2")), "***"); }
+
+}  // namespace
+}  // namespace sheaf

@@ -1,0 +1,98 @@
+#include "base/hash.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <cstring>
+
+#include "base/check.h"
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
+
+namespace sheaf {
+namespace {
+
+constexpr std::array<std::uint32_t, 256> kCrcTable = [] {
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t n = 0; n < 256; ++n) {
+        std::uint32_t value = n;
+        for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1U) != 0 ? 0x82f63b78U : 0U);
+        table[n] = value;
+    }
+    return table;
+}();
+
+std::uint32_t crc32c_portable(std::string_view bytes, std::uint32_t crc) {
+    for (const char c : bytes) crc = (crc >> 8) ^ kCrcTable[(crc ^ static_cast<unsigned char>(c)) & 0xffU];
+    return crc;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::string_view bytes, std::uint32_t crc) {
+    const char* at = bytes.data();
+    std::size_t left = bytes.size();
+    std::uint64_t wide = crc;
+    for (; left >= 8; at += 8, left -= 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at, 8);
+        wide = _mm_crc32_u64(wide, word);
+    }
+    crc = static_cast<std::uint32_t>(wide);
+    for (; left > 0; ++at, --left) crc = _mm_crc32_u8(crc, static_cast<unsigned char>(*at));
+    return crc;
+}
+#endif
+
+}  // namespace
+
+Sha256 sha256(std::string_view bytes) {
+    Sha256 digest{};
+    unsigned int size = 0;
+    CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1, "SHA-256 failed");
+    return digest;
+}
+
+Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
+    Sha256 digest{};
+    unsigned int size = 0;
+    CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+               reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(), &size) != nullptr,
+          "HMAC failed");
+    return digest;
+}
+
+std::string to_hex(std::span<const unsigned char> bytes) {
+    std::string text;
+    text.reserve(bytes.size() * 2);
+    constexpr std::string_view digits = "0123456789abcdef";
+    for (const unsigned char byte : bytes) {
+        text += digits[byte >> 4];
+        text += digits[byte & 15];
+    }
+    return text;
+}
+
+std::string md5_hex(std::string_view bytes) {
+    std::array<unsigned char, 16> digest{};
+    unsigned int size = 0;
+    CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_md5(), nullptr) == 1, "MD5 failed");
+    return to_hex(digest);
+}
+
+bool equal_in_constant_time(std::string_view left, std::string_view right) {
+    return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
+}
+
+std::uint32_t crc32c(std::string_view bytes, std::uint32_t previous) {
+    const std::uint32_t start = ~previous;
+#if defined(__x86_64__)
+    static const bool has_sse42 = __builtin_cpu_supports("sse4.2");
+    if (has_sse42) return ~crc32c_sse42(bytes, start);
+#endif
+    return ~crc32c_portable(bytes, start);
+}
+
+}  // namespace sheaf

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "core/batch_state.h"
+
+namespace sheaf::core {
+
+// How many items of a batch are in each state. Their sum is the number of items, always.
+struct Counts {
+    std::uint32_t queued = 0;
+    std::uint32_t running = 0;
+    std::uint32_t succeeded = 0;
+    std::uint32_t failed = 0;
+    std::uint32_t canceled = 0;
+    std::uint32_t expired = 0;
+
+    std::uint32_t& of(ItemState state);
+    std::uint32_t unfinished() const { return queued + running; }
+    std::uint32_t total() const { return queued + running + succeeded + failed + canceled + expired; }
+    bool operator==(const Counts&) const = default;
+};
+
+// A task is a batch of one that was not made by a batch call: it shares everything but the lists it is in
+// and the limit on active batches.
+enum class BatchKind : std::uint8_t { batch = 0, task = 1 };
+
+struct Batch {
+    BatchId id;
+    AccountId account;
+    std::string dialect;  // the name of the dialect it came in by
+    BatchKind kind = BatchKind::batch;
+    std::string model;   // the name clients use
+    std::string tag;     // a word its dialect filters lists by, such as an analysis mode
+    std::string shared;  // what the dialect keeps for all items, such as defaults; opaque to others
+    BatchState state = BatchState::accepted;
+    EndReason end_reason = EndReason::none;
+    Counts counts;
+    Timestamp created_at;
+    Timestamp expires_at;
+    Timestamp purge_at;                 // when it and its results are removed
+    std::optional<Timestamp> ended_at;  // set exactly when `state` is ended
+    // The size of the finished results file, once its lines are laid out; until then they come from the log.
+    std::optional<std::uint64_t> results_bytes;
+};
+
+// What an event makes of `batch` at `now`, counters included; nullopt when the event is illegal in its state.
+// A transition that leaves nothing unfinished also drains: a cancel with nothing running gives `ended`.
+std::optional<Batch> after_event(Batch batch, BatchEvent event, Timestamp now);
+
+}  // namespace sheaf::core

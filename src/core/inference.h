@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/id.h"
+#include "core/item.h"
+
+// What a backend is asked and what it answers, in nobody's wire format.
+namespace sheaf::core {
+
+// Bytes to be found, in one of three ways.
+struct FromAsset {
+    AssetId id;
+};
+struct FromUrl {
+    std::string url;
+};
+struct FromBase64 {
+    std::string text;  // still encoded
+};
+using MediaSource = std::variant<FromAsset, FromUrl, FromBase64>;
+
+// An image that a prompt or definition refers to as <@name>.
+struct NamedImage {
+    std::string name;
+    MediaSource source;
+};
+
+struct Prompt {
+    std::string text;
+    std::vector<NamedImage> images;
+};
+
+enum class TimeFormat : std::uint8_t { seconds, hms, hms_millis };
+
+enum class FieldType : std::uint8_t { string, boolean, number, integer, array, timestamp };
+
+struct SegmentField {
+    std::string name;
+    FieldType type = FieldType::string;
+    std::string description;
+    TimeFormat time_format = TimeFormat::seconds;  // of a timestamp
+    std::vector<std::string> allowed;              // the enum, or empty
+    FieldType element = FieldType::string;         // of an array
+};
+
+// Seconds in the source video, half open.
+struct TimeRange {
+    double start = 0;
+    double end = 0;
+};
+
+struct SegmentDefinition {
+    std::string id;
+    std::string description;
+    std::vector<SegmentField> fields;
+    std::vector<NamedImage> images;
+    std::vector<TimeRange> ranges;
+};
+
+// Free text.
+struct TextOutput {};
+// One JSON document of this schema. The text keeps the member order the client gave.
+struct JsonOutput {
+    std::string schema;
+};
+struct SegmentsOutput {
+    std::vector<SegmentDefinition> definitions;
+    TimeFormat time_format = TimeFormat::seconds;
+    std::optional<double> min_duration;  // seconds
+    std::optional<double> max_duration;
+};
+using OutputFormat = std::variant<TextOutput, JsonOutput, SegmentsOutput>;
+
+// One question about one video.
+struct VideoAnalysis {
+    std::string model;  // the name clients use
+    MediaSource video;
+    Prompt prompt;  // empty text for segments
+    OutputFormat output;
+    double temperature = 0.2;
+    std::uint32_t max_tokens = 4096;
+    std::optional<double> start_time;  // seconds in the source video
+    std::optional<double> end_time;
+};
+
+// What an item asks. Messages, Chat Completions and Responses bodies join here as they come.
+using Inference = std::variant<VideoAnalysis>;
+
+enum class FinishReason : std::uint8_t { stop, length };
+
+// A good answer.
+struct Answer {
+    std::string text;  // UTF-8; a JSON document as text where the output is JSON or segments
+    FinishReason finish = FinishReason::stop;
+    std::string truncation;  // why `finish` is length, for people; else empty
+    Usage usage;
+};
+
+// Why an item failed: a stable word of ours, which dialects turn into their own, and a sentence.
+struct Failure {
+    std::string code;  // such as "asset_unavailable", "output_invalid", "analysis_failed"
+    std::string message;
+};
+
+}  // namespace sheaf::core

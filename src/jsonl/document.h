@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <simdjson.h>
+
+#include "base/result.h"
+
+namespace sheaf::jsonl {
+
+struct ParseLimits {
+    std::size_t depth_max = 64;
+};
+
+// A parsed JSON document: simdjson's DOM, with what simdjson leaves to its users checked too. Order of members
+// is kept. Values are valid while the document lives.
+//
+// parse() refuses, as ErrorCode::invalid with the reason and, where there is one, the JSON path in `field`:
+// anything that is not one JSON document in UTF-8, numbers out of range, duplicate keys in one object, and
+// nesting beyond the limit.
+class Document {
+public:
+    static Result<Document> parse(std::string_view json, ParseLimits limits = {});
+    simdjson::dom::element root() const { return root_; }
+
+private:
+    std::unique_ptr<simdjson::dom::parser> parser_;
+    simdjson::dom::element root_;
+};
+
+// "requests[3].custom_id" from its parts.
+std::string join_path(std::string_view parent, std::string_view member);
+std::string join_path(std::string_view parent, std::size_t index);
+
+}  // namespace sheaf::jsonl

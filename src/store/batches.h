@@ -1,0 +1,168 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "core/batch.h"
+#include "core/item.h"
+
+namespace sheaf::store {
+
+// A page of a list: `offset` rows are skipped, at most `count` are returned.
+struct PageRange {
+    std::uint32_t offset = 0;
+    std::uint32_t count = 10;
+};
+template <class T>
+struct Page {
+    std::vector<T> rows;
+    std::uint64_t total = 0;  // rows that match on all pages
+};
+
+// The bytes of a create call, as they arrive. Nothing of it outlives the writer unless create() takes it.
+//
+// append() may block and belongs to one thread at a time. `bytes()` is readable until the writer goes away,
+// without the whole body being held in memory.
+class BodySpool {
+public:
+    virtual ~BodySpool() = default;
+    virtual Result<> append(std::string_view bytes) = 0;
+    // All that was appended, as one view. Call it when everything is there.
+    virtual Result<std::string_view> bytes() = 0;
+};
+
+struct ItemDraft {
+    std::optional<std::string> custom_id;
+    core::Subject subject;
+    std::uint64_t body_offset = 0;  // in the batch's spool
+    std::uint64_t body_bytes = 0;
+};
+
+// The answer to a create call that carried a key of its own; kept for as long as the contract says.
+struct IdempotencyRecord {
+    AccountId account;
+    std::string scope;  // the endpoint
+    std::string key;
+    std::string request_hash;
+    int status = 0;
+    std::string response;
+    Timestamp expires_at;
+};
+
+struct BatchDraft {
+    core::Batch batch;  // in state accepted; its counts are filled from `items`
+    std::vector<ItemDraft> items;
+    // At most this many unfinished batches (kind batch) of the account, this one included. 0: no limit.
+    std::uint32_t active_max = 0;
+    std::optional<IdempotencyRecord> idempotency;
+};
+
+// The state of a batch as a list filter: `reason` matters only for ended.
+struct StateFilter {
+    core::BatchState state;
+    core::EndReason reason = core::EndReason::none;
+};
+
+struct BatchQuery {
+    AccountId account;
+    std::string dialect;
+    std::vector<StateFilter> states;  // any of them; empty for all
+    std::vector<std::string> tags;    // any of them; empty for all
+    PageRange page;
+};
+
+// Items of all batches and tasks of an account: newest batch first, then by ordinal, last item first.
+struct ItemQuery {
+    AccountId account;
+    std::string dialect;
+    std::vector<core::ItemState> states;  // any of them; empty for all
+    std::optional<core::Subject> subject;
+    std::optional<std::string> tag;
+    PageRange page;
+};
+
+struct ItemOfBatch {
+    core::Batch batch;
+    core::ItemHead item;
+};
+
+// An item and its line in the results, which exists once it succeeded or failed.
+struct ItemLine {
+    core::ItemHead item;
+    std::optional<std::string> line;
+};
+
+// A finished results file, for sendfile. The descriptor belongs to the receiver.
+struct ResultsFile {
+    int fd = -1;
+    std::uint64_t bytes = 0;
+};
+
+// Durable batches: what they are, what happened to them, and their results.
+//
+// Every method is one transaction: it happens whole, or not at all, and is durable when it returns success.
+// Methods block (but for cached()) and may be called from any thread. A full disk is ErrorCode::no_space with
+// nothing changed. After a failed sync the store answers everything that writes with ErrorCode::unavailable
+// until it is opened again: what was under way is unknown, and nothing is acknowledged any more.
+// A batch of another account is not_found, exactly like one that never was.
+class Batches {
+public:
+    virtual ~Batches() = default;
+
+    virtual Result<std::unique_ptr<BodySpool>> new_body() = 0;
+
+    // Stores the batch with all its items and its body, or nothing. exhausted: `active_max` is reached.
+    // conflict: the idempotency key is taken (find_idempotent tells by whom).
+    virtual Result<core::Batch> create(BatchDraft draft, std::unique_ptr<BodySpool> body) = 0;
+    virtual Result<std::optional<IdempotencyRecord>> find_idempotent(const AccountId& account, std::string_view scope,
+                                                                     std::string_view key) = 0;
+    // Removes records whose time is over.
+    virtual Result<> forget_idempotent(Timestamp now) = 0;
+    virtual Result<> remember_idempotent(IdempotencyRecord record) = 0;
+
+    // Batches and tasks alike.
+    virtual Result<core::Batch> find(const AccountId& account, const BatchId& id) = 0;
+    // The same without I/O and without blocking, where the store has the newest state at hand: for polls.
+    virtual std::optional<core::Batch> cached(const AccountId& account, const BatchId& id) = 0;
+    // Of kind batch, newest first; ties by the larger id.
+    virtual Result<Page<core::Batch>> list(const BatchQuery& query) = 0;
+    // Not ended yet, of both kinds and all accounts, oldest first: what there is to do after a start.
+    virtual Result<std::vector<core::Batch>> unfinished() = 0;
+    // Ended, but their lines are not laid out yet.
+    virtual Result<std::vector<core::Batch>> unpublished() = 0;
+    // Whose purge_at has passed.
+    virtual Result<std::vector<core::Batch>> due_for_purge(Timestamp now, std::uint32_t count_max) = 0;
+
+    // Applies core::after_event to the stored batch and its items, in one transaction. conflict: the event is
+    // illegal in the batch's state, which `find` tells.
+    virtual Result<core::Batch> apply(const BatchId& id, core::BatchEvent event, Timestamp now) = 0;
+
+    virtual Result<ItemOfBatch> find_item(const AccountId& account, const ItemId& id) = 0;
+    virtual Result<std::string> read_item_body(const ItemId& id) = 0;
+    virtual Result<Page<ItemOfBatch>> list_items(const ItemQuery& query) = 0;
+    // Unfinished items that are about `subject`.
+    virtual Result<std::uint64_t> count_unfinished(const AccountId& account, const core::Subject& subject) = 0;
+
+    // Items from ordinal `first` on, in order, with their lines: at most `count_max` of them and about
+    // `bytes_max` bytes of lines, but always one. Reads one consistent state per call.
+    virtual Result<std::vector<ItemLine>> read_lines(const BatchId& id, std::uint32_t first, std::uint32_t count_max,
+                                                     std::uint64_t bytes_max) = 0;
+
+    // Lays out the lines of an ended batch, in order, as its results file. `render` is asked for the lines of
+    // items that have none (canceled and expired ones). A batch that is laid out already is left alone.
+    using Render = std::function<std::string(const core::Batch&, const core::ItemHead&)>;
+    virtual Result<core::Batch> publish(const BatchId& id, const Render& render) = 0;
+    virtual Result<ResultsFile> open_results(const BatchId& id) = 0;
+
+    // Removes an ended batch, its items, its body and its results: their bytes are gone from the disk.
+    // conflict: it has not ended.
+    virtual Result<> remove(const BatchId& id) = 0;
+};
+
+}  // namespace sheaf::store

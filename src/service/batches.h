@@ -44,7 +44,8 @@ public:
     Timestamp now() const { return clock_->now(); }
 
     async::Task<Result<Spool>> new_body();
-    // Fills in id, times and counts; durable when it returns.
+    // Fills in id, times and counts; durable when it returns. A draft that brings an id keeps it and its created_at:
+    // its idempotency record holds an answer that names both.
     async::Task<Result<core::Batch>> submit(store::BatchDraft draft, Spool body);
     async::Task<Result<std::optional<store::IdempotencyRecord>>> find_idempotent(const AccountId& account,
                                                                                  std::string scope, std::string key);

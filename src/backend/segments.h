@@ -31,8 +31,9 @@ struct Bounds {
     double end = 0;
 };
 
-// Sorts the segments, clips them to `bounds` and the definition's ranges, drops what is left empty, and cuts overlaps
-// (the later segment starts where the earlier ends). Merges or splits nothing else. invalid when a duration rule
+// Sorts the segments, clips them to `bounds` and the definition's ranges (one that reaches over several ranges leaves a
+// piece in each), drops what is left empty (under a millisecond), and cuts overlaps (the later segment starts where
+// the earlier ends). Merges or splits nothing else. invalid when a duration rule
 // (min, max) is broken by more than 0.25 s afterwards, or a segment does not start before it ends.
 Result<std::vector<DefinitionSegments>> settle_segments(const core::SegmentsOutput& output, Bounds bounds,
                                                         std::vector<DefinitionSegments> found);

@@ -40,7 +40,7 @@ Task<bool> Bell::wait_for(std::chrono::milliseconds at_most) {
     const auto state = state_;
     if (!state->rung) {
         state->timer.expires_after(at_most);
-        const auto [error] = co_await state->timer.async_wait(boost::asio::as_tuple(use_task));
+        co_await state->timer.async_wait(boost::asio::as_tuple(use_task));
         const auto canceled = (co_await boost::asio::this_coro::cancellation_state).cancelled();
         if (canceled != boost::asio::cancellation_type::none) {
             throw boost::system::system_error(boost::asio::error::operation_aborted);

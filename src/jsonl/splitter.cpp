@@ -1,0 +1,336 @@
+#include "jsonl/splitter.h"
+
+#include <array>
+#include <bit>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "jsonl/utf8.h"
+
+namespace sheaf::jsonl {
+namespace {
+
+constexpr std::size_t kBlock = 64;
+constexpr std::size_t kNone = std::string_view::npos;
+
+// One bit for each byte of a block.
+struct Masks {
+    std::uint64_t quotes = 0;
+    std::uint64_t backslashes = 0;
+    std::uint64_t opens = 0;   // { and [
+    std::uint64_t closes = 0;  // } and ]
+    std::uint64_t curly = 0;   // tells the two kinds apart
+};
+
+#if defined(__SSE2__)
+Masks read_block(const char* bytes) {
+    Masks masks;
+    for (std::size_t i = 0; i < kBlock; i += 16) {
+        const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + i));
+        // { } are [ ] with bit 5 set.
+        const __m128i folded = _mm_or_si128(text, _mm_set1_epi8(0x20));
+        const auto mask = [i](__m128i flags) {
+            return std::uint64_t{static_cast<std::uint32_t>(_mm_movemask_epi8(flags))} << i;
+        };
+        masks.quotes |= mask(_mm_cmpeq_epi8(text, _mm_set1_epi8('"')));
+        masks.backslashes |= mask(_mm_cmpeq_epi8(text, _mm_set1_epi8('\\')));
+        masks.opens |= mask(_mm_cmpeq_epi8(folded, _mm_set1_epi8('{')));
+        masks.closes |= mask(_mm_cmpeq_epi8(folded, _mm_set1_epi8('}')));
+        masks.curly |= mask(_mm_slli_epi16(text, 2));
+    }
+    return masks;
+}
+#else
+Masks read_block(const char* bytes) {
+    Masks masks;
+    for (std::size_t i = 0; i < kBlock; ++i) {
+        const std::uint64_t bit = std::uint64_t{1} << i;
+        switch (bytes[i]) {
+            case '"':
+                masks.quotes |= bit;
+                break;
+            case '\\':
+                masks.backslashes |= bit;
+                break;
+            case '{':
+                masks.opens |= bit;
+                masks.curly |= bit;
+                break;
+            case '[':
+                masks.opens |= bit;
+                break;
+            case '}':
+                masks.closes |= bit;
+                masks.curly |= bit;
+                break;
+            case ']':
+                masks.closes |= bit;
+                break;
+            default:
+                break;
+        }
+    }
+    return masks;
+}
+#endif
+
+// The bytes that a backslash before them escapes. `carry`: the block before ended in an unescaped backslash.
+std::uint64_t find_escaped(std::uint64_t backslashes, std::uint64_t& carry) {
+    constexpr std::uint64_t kOdd = 0xAAAAAAAAAAAAAAAAULL;
+    if (backslashes == 0) {
+        const std::uint64_t escaped = carry;
+        carry = 0;
+        return escaped;
+    }
+    // As in simdjson: a subtraction finds, for each run of backslashes, whether the byte behind it is
+    // escaped.
+    const std::uint64_t potential = backslashes & ~carry;
+    const std::uint64_t maybe = potential << 1;
+    const std::uint64_t codes = (maybe | kOdd) - potential;
+    const std::uint64_t both = codes ^ kOdd;
+    const std::uint64_t escaped = both ^ (backslashes | carry);
+    carry = (both & backslashes) >> 63;
+    return escaped;
+}
+
+std::uint64_t prefix_xor(std::uint64_t bits) {
+    for (const int shift : {1, 2, 4, 8, 16, 32}) bits ^= bits << shift;
+    return bits;
+}
+
+// Follows the brackets from block to block, from an opening one to its partner.
+class BracketScan {
+public:
+    // The offset in the block just behind the partner; kNone when it is not in this block. `broken` is set
+    // when one kind closes what the other opened.
+    std::size_t feed(const char* block, bool& broken) {
+        const Masks masks = read_block(block);
+        const std::uint64_t quotes = masks.quotes & ~find_escaped(masks.backslashes, escape_carry_);
+        const std::uint64_t in_string = prefix_xor(quotes) ^ string_carry_;
+        string_carry_ = static_cast<std::uint64_t>(static_cast<std::int64_t>(in_string) >> 63);
+        const std::uint64_t opens = masks.opens & ~in_string;
+        const std::uint64_t closes = masks.closes & ~in_string;
+        if (depth() > std::popcount(closes)) {
+            curly_ += std::popcount(opens & masks.curly) - std::popcount(closes & masks.curly);
+            square_ += std::popcount(opens & ~masks.curly) - std::popcount(closes & ~masks.curly);
+            broken = curly_ < 0 || square_ < 0;
+            return kNone;
+        }
+        for (std::uint64_t brackets = opens | closes; brackets != 0; brackets &= brackets - 1) {
+            const std::uint64_t bit = brackets & -brackets;
+            ((masks.curly & bit) != 0 ? curly_ : square_) += (opens & bit) != 0 ? 1 : -1;
+            if (curly_ < 0 || square_ < 0) {
+                broken = true;
+                return kNone;
+            }
+            if (depth() == 0) return static_cast<std::size_t>(std::countr_zero(bit)) + 1;
+        }
+        return kNone;
+    }
+
+private:
+    std::int64_t depth() const { return curly_ + square_; }
+
+    std::int64_t curly_ = 0;
+    std::int64_t square_ = 0;
+    std::uint64_t escape_carry_ = 0;
+    std::uint64_t string_carry_ = 0;  // all ones inside a string
+};
+
+// The offset just behind the bracket that closes the one at `start`, or kNone.
+std::size_t end_of_brackets(std::string_view json, std::size_t start) {
+    BracketScan scan;
+    bool broken = false;
+    std::size_t at = start;
+    for (; json.size() - at >= kBlock; at += kBlock) {
+        const std::size_t end = scan.feed(json.data() + at, broken);
+        if (end != kNone) return at + end;
+        if (broken) return kNone;
+    }
+    std::array<char, kBlock> tail;
+    tail.fill(' ');
+    std::memcpy(tail.data(), json.data() + at, json.size() - at);
+    const std::size_t end = scan.feed(tail.data(), broken);
+    return end == kNone || broken ? kNone : at + end;
+}
+
+// The offset just behind the closing quote of the string that opens at `start`, or kNone.
+std::size_t end_of_string(std::string_view json, std::size_t start) {
+    std::size_t from = start + 1;
+    while (true) {
+        const std::size_t quote = json.find('"', from);
+        if (quote == kNone) return kNone;
+        std::size_t backslashes = 0;
+        while (quote - backslashes > start + 1 && json[quote - backslashes - 1] == '\\') ++backslashes;
+        if (backslashes % 2 == 0) return quote + 1;
+        from = quote + 1;
+    }
+}
+
+std::optional<unsigned> read_unit(std::string_view text) {
+    if (text.size() < 4) return std::nullopt;
+    unsigned unit = 0;
+    for (const char c : text.substr(0, 4)) {
+        if (c >= '0' && c <= '9')
+            unit = unit * 16 + static_cast<unsigned>(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            unit = unit * 16 + static_cast<unsigned>(c - 'a') + 10;
+        else if (c >= 'A' && c <= 'F')
+            unit = unit * 16 + static_cast<unsigned>(c - 'A') + 10;
+        else
+            return std::nullopt;
+    }
+    return unit;
+}
+
+// Decodes the \uXXXX (and its second half) behind the backslash at the start of `text`; returns the bytes
+// taken.
+std::optional<std::size_t> decode_unicode(std::string_view text, std::string& out) {
+    const auto first = read_unit(text.substr(2));
+    if (!first) return std::nullopt;
+    if (*first < 0xD800 || *first > 0xDFFF) {
+        append_utf8(out, *first);
+        return 6;
+    }
+    if (*first > 0xDBFF || !text.substr(6).starts_with("\\u")) return std::nullopt;
+    const auto second = read_unit(text.substr(8));
+    if (!second || *second < 0xDC00 || *second > 0xDFFF) return std::nullopt;
+    append_utf8(out, 0x10000 + ((*first - 0xD800) << 10) + (*second - 0xDC00));
+    return 12;
+}
+
+// `text` without its quotes. Nullopt: an escape that JSON does not have, or a bare control character.
+std::optional<std::string> decode_string(std::string_view text) {
+    constexpr std::string_view kCodes = "\"\\/bfnrt";
+    constexpr std::string_view kMeanings = "\"\\/\b\f\n\r\t";
+    std::string out;
+    while (!text.empty()) {
+        if (static_cast<unsigned char>(text[0]) < 0x20) return std::nullopt;
+        if (text[0] != '\\') {
+            out.push_back(text[0]);
+            text.remove_prefix(1);
+            continue;
+        }
+        if (text.size() < 2) return std::nullopt;
+        if (text[1] == 'u') {
+            const auto taken = decode_unicode(text, out);
+            if (!taken) return std::nullopt;
+            text.remove_prefix(*taken);
+            continue;
+        }
+        const std::size_t code = kCodes.find(text[1]);
+        if (code == kNone) return std::nullopt;
+        out.push_back(kMeanings[code]);
+        text.remove_prefix(2);
+    }
+    return out;
+}
+
+bool is_blank(char c) {
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+// Walks over the members or elements of one container.
+class Cursor {
+public:
+    explicit Cursor(std::string_view json) : json_(json) {}
+
+    void skip_blanks() {
+        while (at_ < json_.size() && is_blank(json_[at_])) ++at_;
+    }
+    bool at_end() const { return at_ >= json_.size(); }
+    bool take(char c) {
+        skip_blanks();
+        if (at_end() || json_[at_] != c) return false;
+        ++at_;
+        return true;
+    }
+
+    // The bytes of the string at the cursor, quotes included.
+    std::optional<std::string_view> take_string() {
+        skip_blanks();
+        if (at_end() || json_[at_] != '"') return std::nullopt;
+        return take_until(end_of_string(json_, at_));
+    }
+
+    std::optional<std::string_view> take_value() {
+        skip_blanks();
+        if (at_end()) return std::nullopt;
+        const char c = json_[at_];
+        if (c == '"') return take_string();
+        if (c == '{' || c == '[') return take_until(end_of_brackets(json_, at_));
+        std::size_t end = at_;
+        while (end < json_.size() && !is_blank(json_[end]) &&
+               !std::string_view(",]}[{\":").contains(json_[end]))
+            ++end;
+        if (end == at_) return std::nullopt;
+        return take_until(end);
+    }
+
+    std::unexpected<Error> broken(std::string_view what) const {
+        return fail(ErrorCode::invalid, fmt::format("This is not valid JSON: {} at byte {}.", what, at_));
+    }
+
+private:
+    std::optional<std::string_view> take_until(std::size_t end) {
+        if (end == kNone) return std::nullopt;
+        const std::string_view taken = json_.substr(at_, end - at_);
+        at_ = end;
+        return taken;
+    }
+
+    std::string_view json_;
+    std::size_t at_ = 0;
+};
+
+Result<> expect_end(Cursor& cursor) {
+    cursor.skip_blanks();
+    if (!cursor.at_end()) return cursor.broken("there is something after the end of the document");
+    return {};
+}
+
+}  // namespace
+
+Result<> for_each_member(
+    std::string_view json,
+    const std::function<Result<>(std::string_view key, std::string_view value)>& member) {
+    Cursor cursor(json);
+    if (!cursor.take('{')) return cursor.broken("an object is missing");
+    if (cursor.take('}')) return expect_end(cursor);
+    do {
+        const auto quoted = cursor.take_string();
+        if (!quoted) return cursor.broken("a member's name in double quotes is missing");
+        const auto decoded = decode_string(quoted->substr(1, quoted->size() - 2));
+        if (!decoded) return cursor.broken("a member's name has a bad escape before");
+        if (!cursor.take(':')) return cursor.broken("a colon is missing");
+        const auto value = cursor.take_value();
+        if (!value) return cursor.broken("a value is missing or does not end");
+        if (auto told = member(*decoded, *value); !told) return told;
+    } while (cursor.take(','));
+    if (!cursor.take('}')) return cursor.broken("a comma or } is missing");
+    return expect_end(cursor);
+}
+
+Result<> for_each_element(std::string_view json,
+                          const std::function<Result<>(std::size_t index, std::string_view value)>& element) {
+    Cursor cursor(json);
+    if (!cursor.take('[')) return cursor.broken("an array is missing");
+    if (cursor.take(']')) return expect_end(cursor);
+    std::size_t index = 0;
+    do {
+        const auto value = cursor.take_value();
+        if (!value) return cursor.broken("a value is missing or does not end");
+        if (auto told = element(index++, *value); !told) return told;
+    } while (cursor.take(','));
+    if (!cursor.take(']')) return cursor.broken("a comma or ] is missing");
+    return expect_end(cursor);
+}
+
+}  // namespace sheaf::jsonl

@@ -15,6 +15,8 @@ class TaskGroup {
 public:
     explicit TaskGroup(Executor executor);
     ~TaskGroup();
+    TaskGroup(const TaskGroup&) = delete;
+    TaskGroup& operator=(const TaskGroup&) = delete;
 
     // Starts `task` soon. A canceled task ends quietly; any other exception that escapes it is a bug.
     void spawn(Task<void> task);

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/blocking.h"
+#include "async/task_group.h"
+#include "async/timer.h"
+#include "base/clock.h"
+#include "core/item_codec.h"
+#include "scheduler/choice.h"
+#include "scheduler/finisher.h"
+#include "scheduler/models.h"
+#include "scheduler/runner.h"
+#include "service/live.h"
+#include "store/batches.h"
+#include "store/item_queue.h"
+
+namespace sheaf::scheduler {
+
+// By the name of the dialect that a batch came in by.
+using Codecs = std::map<std::string, const core::ItemCodec*, std::less<>>;
+
+// Keeps every model's slots filled: leases items as slots become free, runs each, hands its result to the finisher.
+//
+// It claims as many items as there are free slots, never more; an arrival or a completion wakes it, no timer polls.
+// Belongs to the scheduler's executor, but for wake() and run_live(), which any thread may call.
+class Dispatcher final : public service::LiveRunner {
+public:
+    struct Parts {
+        async::Executor executor;
+        async::Blocking<store::Batches> batches;
+        async::Blocking<store::ItemQueue> queue;
+        Models* models = nullptr;
+        Runner* runner = nullptr;
+        Codecs codecs;
+        const Clock* clock = nullptr;
+        std::chrono::milliseconds lease_for{60'000};
+        // Leases of one item after which it fails: an item that takes the process down each time must run out.
+        std::uint32_t leases_max = 25;
+        // Called when a batch has ended, whatever ended it.
+        std::function<void()> on_ended;
+    };
+    explicit Dispatcher(Parts parts);
+
+    // Something was submitted, canceled or ended: look at the store again.
+    void wake();
+    // Leases and runs until stop().
+    async::Task<void> run();
+    // Claims no more, lets what runs finish for `grace`, then gives the leases of the rest back. Results that are
+    // there are written down before it returns.
+    async::Task<void> stop(std::chrono::milliseconds grace);
+
+    // Batches known to be unfinished whose time is up.
+    std::vector<BatchId> due(Timestamp now) const;
+    std::uint32_t running() const;
+
+    async::Task<core::Ending> run_live(AccountId account, core::Inference inference,
+                                       std::function<void(std::string_view)> on_text) override;
+    bool knows_model(std::string_view model) const override { return parts_.models->contains(model); }
+
+private:
+    // An unfinished batch. Stays until its last flight has landed.
+    struct Active {
+        Active(core::Batch head, async::Executor executor) : batch(std::move(head)), flights(executor) {}
+        core::Batch batch;
+        async::TaskGroup flights;
+        std::uint32_t waiting = 0;  // items that a claim may get, as far as is known
+        bool ended = false;
+        std::map<std::uint32_t, core::Lease> leases;  // by ordinal: what a crash would leave to the next start
+    };
+
+    async::Task<void> refresh();
+    async::Task<void> fill_slots();
+    async::Task<void> claim(Share share, Model& model);
+    async::Task<void> fly(Active& active, core::Lease lease, Model& model);
+    async::Task<void> land(Active& active, core::Lease lease, core::Ending ending);
+    async::Task<core::Ending> ending_of(const core::Batch& batch, const core::Lease& lease, Model& model);
+    async::Task<core::Ending> live(AccountId account, core::Inference inference,
+                                   std::function<void(std::string_view)> on_text);
+    async::Task<void> renew_leases();
+    async::Task<void> release_leases();
+    void forget_written(std::span<const store::ItemResult> results, std::span<const core::Batch> ended);
+    void drop_ended();
+    std::vector<Candidate> candidates_for(const Model& model) const;
+
+    Parts parts_;
+    Finisher finisher_;
+    async::TaskGroup housekeeping_;
+    async::Bell bell_;
+    async::Bell live_slot_freed_;
+    std::atomic<bool> store_changed_ = true;
+    bool stopping_ = false;
+    bool stopped_ = false;
+    std::map<BatchId, Active> active_;
+};
+
+}  // namespace sheaf::scheduler

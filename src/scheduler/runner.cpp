@@ -1,0 +1,48 @@
+#include "scheduler/runner.h"
+
+#include "async/timer.h"
+#include "base/log.h"
+
+namespace sheaf::scheduler {
+
+async::Task<core::Outcome> Runner::attempt(Model& model, Run run, std::uint32_t attempt, bool& text_was_sent) {
+    const auto& analysis = std::get<core::VideoAnalysis>(run.inference);
+    auto prepared = co_await inputs_->prepare(run.account, analysis);
+    if (auto* refused = std::get_if<core::Refused>(&prepared)) co_return std::move(*refused);
+    if (auto* broken = std::get_if<core::Broken>(&prepared)) co_return std::move(*broken);
+    auto& at_hand = std::get<Prepared>(prepared);
+    backend::Job job{.inference = std::move(run.inference),
+                     .video = std::move(at_hand.video),
+                     .images = std::move(at_hand.images),
+                     .custom_id = std::move(run.custom_id),
+                     .attempt = attempt};
+    if (run.on_text) {
+        job.on_text = [&text_was_sent, on_text = std::move(run.on_text)](std::string_view fragment) {
+            text_was_sent = true;
+            on_text(fragment);
+        };
+    }
+    co_return co_await model.backend->run(std::move(job));
+}
+
+async::Task<core::Ending> Runner::run(Model& model, Run run) {
+    std::uint32_t broken = 0;
+    std::uint32_t overloads = 0;
+    bool text_was_sent = false;
+    while (true) {
+        const core::Outcome outcome = co_await attempt(model, run, broken + 1, text_was_sent);
+        if (std::holds_alternative<core::Overloaded>(outcome)) ++overloads;
+        if (std::holds_alternative<core::Broken>(outcome)) ++broken;
+        const double fraction = std::uniform_real_distribution<double>(0, 1)(random_);
+        core::Decision decision = core::decide(model.retry, outcome, broken, overloads, fraction);
+        if (auto* done = std::get_if<core::Done>(&decision)) co_return core::Succeeded{std::move(done->answer)};
+        if (auto* given_up = std::get_if<core::GiveUp>(&decision)) co_return core::Failed{std::move(given_up->failure)};
+        // What a live caller has read cannot be taken back.
+        if (text_was_sent) co_return core::Failed{{"analysis_failed", "The model server broke off in the middle of its answer."}};
+        const auto wait = std::get<core::Again>(decision).after;
+        log::debug("trying again", {{"model", model.name}, {"broken", broken}, {"overloads", overloads}, {"wait_ms", wait.count()}});
+        co_await async::sleep_for(wait);
+    }
+}
+
+}  // namespace sheaf::scheduler

@@ -30,23 +30,33 @@ class BlobWriter {
 public:
     virtual ~BlobWriter() = default;
     virtual Result<> append(std::string_view bytes) = 0;
-    // Makes the blob durable and visible under the key it was begun with.
+    // Makes the blob durable and visible under the key it was begun with, in place of an earlier one. After
+    // an error the writer is of no more use.
     virtual Result<> commit() = 0;
+    // The same under another key: for one that is known only with the bytes, such as their hash.
+    virtual Result<> commit_as(std::string_view key) = 0;
     virtual std::uint64_t bytes() const = 0;
 };
 
-// The bytes of uploaded and produced files, by key. Keys are ours: [a-z0-9/_-]{1,128}, no "..".
+// Whether `key` may name a blob: 1 to 128 characters of [a-z0-9_-] in parts separated by single slashes. So
+// no key leads out of the store.
+bool is_blob_key(std::string_view key);
+
+// The bytes of uploaded and produced files, by key. Keys are ours (is_blob_key); any other is `invalid`.
 //
 // Methods block and may be called from any thread; a writer belongs to one thread at a time. A blob appears
-// whole, is never changed, and is durable once commit() returned. no_space leaves nothing behind.
+// whole, is never changed, and is durable once commit() returned. Whoever opened it keeps reading it, whether
+// it is removed or replaced meanwhile. no_space leaves nothing behind. One key may not be a leading part of
+// another.
 class BlobStore {
 public:
     virtual ~BlobStore() = default;
     virtual Result<std::unique_ptr<BlobWriter>> create(std::string_view key) = 0;
     virtual Result<BlobFile> open(std::string_view key) = 0;
-    // Makes one blob of several, in order, and removes them. Used for chunked uploads.
+    // Makes one blob of several, in order, and removes them. Used for chunked uploads. not_found: a part is
+    // missing, and nothing was changed. A crash may leave parts behind beside the finished blob.
     virtual Result<> concatenate(std::string_view key, const std::vector<std::string>& parts) = 0;
-    // Removing what is not there is no error.
+    // Durable when it returns. Removing what is not there is no error.
     virtual Result<> remove(std::string_view key) = 0;
     // Keys that begin with `prefix`, in no order.
     virtual Result<std::vector<std::string>> list(std::string_view prefix) = 0;

@@ -1,0 +1,176 @@
+#include <filesystem>
+#include <fstream>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "blob/blob_store_conformance.h"
+#include "blob/blobs.h"
+
+namespace sheaf::blob {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path make_temporary_directory() {
+    std::string pattern = (fs::temp_directory_path() / "sheaf-blobs-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+    return pattern;
+}
+
+// The store in a directory that goes with it.
+std::shared_ptr<BlobStore> make_temporary_local_blobs() {
+    const fs::path directory = make_temporary_directory();
+    auto opened = open_local_blobs(directory / "blobs");
+    EXPECT_TRUE(opened);
+    return {opened->release(), [directory](BlobStore* store) {
+                delete store;
+                fs::remove_all(directory);
+            }};
+}
+
+INSTANTIATE_TEST_SUITE_P(Local, BlobStoreConformance, testing::Values(make_temporary_local_blobs));
+
+std::size_t count_files(const fs::path& directory) {
+    std::size_t count = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(directory))
+        count += entry.is_regular_file() ? 1 : 0;
+    return count;
+}
+
+class LocalBlobs : public testing::Test {
+protected:
+    ~LocalBlobs() override { fs::remove_all(directory); }
+    std::unique_ptr<BlobStore> open() {
+        auto opened = open_local_blobs(directory);
+        EXPECT_TRUE(opened) << opened.error().message;
+        return std::move(*opened);
+    }
+    static void put(BlobStore& blobs, std::string_view key, std::string_view bytes) {
+        auto writer = blobs.create(key);
+        ASSERT_TRUE(writer);
+        ASSERT_TRUE((*writer)->append(bytes));
+        ASSERT_TRUE((*writer)->commit());
+    }
+    fs::path directory = make_temporary_directory();
+};
+
+TEST_F(LocalBlobs, ABlobIsThereAfterOpeningAgain) {
+    put(*open(), "assets/1", "kept");
+    const auto again = open();
+    const auto file = again->open("assets/1");
+    ASSERT_TRUE(file);
+    EXPECT_EQ(read_whole(*file), "kept");
+}
+
+TEST_F(LocalBlobs, WhatAKilledProcessLeftHalfWrittenIsRemovedAtOpen) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        auto blobs = open_local_blobs(directory);
+        auto writer = (*blobs)->create("assets/half");
+        (void)(*writer)->append("half of it");
+        auto whole = (*blobs)->create("assets/whole");
+        (void)(*whole)->append("all of it");
+        (void)(*whole)->commit();
+        ::kill(::getpid(), SIGKILL);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    EXPECT_EQ(count_files(directory), 2U);
+
+    const auto blobs = open();
+    EXPECT_EQ(count_files(directory), 1U);
+    EXPECT_EQ(*blobs->list(""), std::vector<std::string>{"assets/whole"});
+}
+
+TEST_F(LocalBlobs, NoFileIsLeftByDroppedWritersAndFailedJoins) {
+    const auto blobs = open();
+    {
+        ASSERT_TRUE((*blobs->create("a"))->append("dropped"));
+    }
+    EXPECT_FALSE(blobs->concatenate("b", {"missing"}));
+    EXPECT_EQ(count_files(directory), 0U);
+}
+
+TEST_F(LocalBlobs, TheDirectoryOfTheLastBlobGoesWithIt) {
+    const auto blobs = open();
+    put(*blobs, "chunks/u/1", "x");
+    put(*blobs, "chunks/u/2", "x");
+    ASSERT_TRUE(blobs->remove("chunks/u/1"));
+    EXPECT_TRUE(fs::exists(directory / "chunks/u"));
+    ASSERT_TRUE(blobs->remove("chunks/u/2"));
+    EXPECT_FALSE(fs::exists(directory / "chunks"));
+}
+
+TEST_F(LocalBlobs, NothingButPlainFilesIsOpened) {
+    const auto blobs = open();
+    fs::create_symlink("/etc/hostname", directory / "link");
+    ASSERT_EQ(::mkfifo((directory / "pipe").c_str(), 0600), 0);
+    EXPECT_FALSE(blobs->open("link"));
+    EXPECT_EQ(blobs->open("pipe").error().code, ErrorCode::not_found);
+    EXPECT_TRUE(blobs->list("")->empty());
+}
+
+TEST_F(LocalBlobs, OthersMayNotReadTheFiles) {
+    put(*open(), "assets/1", "private");
+    struct stat status{};
+    ASSERT_EQ(::stat((directory / "assets/1").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 077U, 0U);
+}
+
+TEST_F(LocalBlobs, AFileInThePlaceOfTheDirectoryIsAnError) {
+    std::ofstream(directory / "file") << "x";
+    EXPECT_FALSE(open_local_blobs(directory / "file"));
+    EXPECT_FALSE(open_local_blobs(directory / "file" / "below"));
+}
+
+// A file system of 1 MiB below the test's directory.
+class FullDisk : public LocalBlobs {
+protected:
+    void SetUp() override {
+        if (::mount("tmpfs", directory.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=1m") != 0) {
+            GTEST_SKIP() << "mounting a small file system is not permitted here";
+        }
+        mounted = true;
+    }
+    void TearDown() override {
+        if (mounted) ::umount2(directory.c_str(), MNT_DETACH);
+    }
+    bool mounted = false;
+};
+
+TEST_F(FullDisk, AFullDiskIsNoSpaceAndLeavesNothing) {
+    const auto blobs = open();
+    const std::string piece(256 << 10, 'x');
+    auto writer = blobs->create("assets/large");
+    ASSERT_TRUE(writer);
+    Result<> last;
+    for (int n = 0; n < 8 && last; ++n) last = (*writer)->append(piece);
+    ASSERT_FALSE(last);
+    EXPECT_EQ(last.error().code, ErrorCode::no_space);
+    EXPECT_EQ(count_files(directory), 0U) << "the room is given back at once, not when the writer goes";
+    EXPECT_FALSE((*writer)->commit());
+    EXPECT_FALSE((*writer)->append("x"));
+
+    put(*blobs, "assets/small", piece);
+    EXPECT_EQ(*blobs->list(""), std::vector<std::string>{"assets/small"});
+}
+
+TEST_F(FullDisk, JoiningOnAFullDiskKeepsTheParts) {
+    const auto blobs = open();
+    put(*blobs, "chunks/u/1", std::string(400 << 10, 'a'));
+    put(*blobs, "chunks/u/2", std::string(400 << 10, 'b'));
+    const auto joined = blobs->concatenate("assets/u", {"chunks/u/1", "chunks/u/2"});
+    ASSERT_FALSE(joined);
+    EXPECT_EQ(joined.error().code, ErrorCode::no_space);
+    EXPECT_EQ(count_files(directory), 2U);
+    EXPECT_TRUE(blobs->remove("chunks/u/1")) << "removing works on a full disk";
+}
+
+}  // namespace
+}  // namespace sheaf::blob

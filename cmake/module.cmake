@@ -30,7 +30,7 @@ function(sheaf_module name)
     target_include_directories(sheaf_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
   endif()
 
-  if(SHEAF_TESTS AND tests)
+  if(SHEAF_TESTS AND GTest_FOUND AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE sheaf_${name} sheaf_options GTest::gtest GTest::gmock)
     # A module whose tests need a main of their own (the media worker re-runs its program) brings one.

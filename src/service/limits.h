@@ -10,17 +10,17 @@ struct Limits {
     std::uint32_t batch_items_max = 1000;
     double batch_content_hours_max = 2000;
     std::uint32_t active_batches_max = 5;  // per account
-    std::chrono::hours batch_time{24};
-    std::chrono::hours retention{30 * 24};
+    std::chrono::seconds batch_time{std::chrono::hours{24}};
+    std::chrono::seconds retention{std::chrono::hours{30 * 24}};
     std::uint64_t json_body_bytes_max = std::uint64_t{256} << 20;
     std::uint64_t direct_media_bytes_max = std::uint64_t{200} << 20;
     std::uint64_t image_bytes_max = std::uint64_t{32} << 20;
     std::uint64_t url_media_bytes_max = std::uint64_t{4} << 30;
     std::uint64_t multipart_media_bytes_max = std::uint64_t{10} << 30;
     std::uint64_t base64_bytes_max = std::uint64_t{30} << 20;  // of one inline image or video, encoded
-    std::chrono::hours upload_time{24};
-    std::chrono::hours presigned_time{1};
-    std::chrono::hours idempotency_time{24};
+    std::chrono::seconds upload_time{std::chrono::hours{24}};
+    std::chrono::seconds presigned_time{std::chrono::hours{1}};
+    std::chrono::seconds idempotency_time{std::chrono::hours{24}};
     double video_seconds_min = 4;
     double video_seconds_max = 2 * 3600;
     double live_video_seconds_max = 3600;

@@ -1,0 +1,233 @@
+#include "app/config.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <set>
+#include <thread>
+#include <toml++/toml.h>
+
+#include "app/settings.h"
+
+namespace sheaf::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+Result<BackendKind> parse_backend(const std::string& word) {
+    if (word == "chat") return BackendKind::chat;
+    if (word == "scene") return BackendKind::scene;
+    if (word == "scripted") return BackendKind::scripted;
+    return fail(ErrorCode::invalid, "backend must be \"chat\", \"scene\" or \"scripted\", not \"" + word + "\"");
+}
+
+Result<log::Level> parse_level(const std::string& word) {
+    if (word == "debug") return log::Level::debug;
+    if (word == "info") return log::Level::info;
+    if (word == "warning") return log::Level::warning;
+    if (word == "error") return log::Level::error;
+    return fail(ErrorCode::invalid, "log_level must be debug, info, warning or error, not \"" + word + "\"");
+}
+
+void read_chat(Settings& model, backend::ChatOptions& chat) {
+    model.read("url", chat.url);
+    model.read("model", chat.model);
+    std::string key_variable;
+    model.read("key_env", key_variable);
+    if (!key_variable.empty()) {
+        const char* const key = std::getenv(key_variable.c_str());
+        if (key == nullptr) model.complain("key_env names the variable " + key_variable + ", which is not set");
+        else chat.key = Secret(key);
+    }
+    model.read("frames_per_second", chat.frames_per_second, {0.01, 30});
+    model.read("frames_max", chat.frames_max, {1, 4096});
+    model.read("frame_edge_max", chat.long_edge_max, {64, 4096});
+    model.read_milliseconds("answer_time_s", chat.answer_time, 1s, 24h);
+    model.read("context_tokens", chat.context_tokens, {0, 1e9});
+    if (chat.url.empty()) model.complain("a chat backend needs url = \"http://host:port/v1\"");
+    if (chat.model.empty()) model.complain("a chat backend needs model = \"the name the server knows\"");
+}
+
+void read_scripted(Settings& model, backend::ScriptedOptions& scripted) {
+    model.read("answer", scripted.answer);
+    model.read_plain_milliseconds("delay_ms", scripted.delay);
+    model.read_plain_milliseconds("delay_spread_ms", scripted.delay_spread);
+    model.read("fail_rate", scripted.fail_rate, {0, 1});
+    model.read("broken_rate", scripted.broken_rate, {0, 1});
+    model.read("overload_rate", scripted.overload_rate, {0, 1});
+    model.read("seed", scripted.seed, {0, 1e15});
+}
+
+ModelConfig read_model(Settings model) {
+    ModelConfig config;
+    std::string kind = "scene";
+    model.read("name", config.name);
+    model.read("backend", kind);
+    if (config.name.empty()) model.complain("every [[model]] needs a name");
+    const auto backend = parse_backend(kind);
+    if (!backend) model.complain(backend.error().message);
+    config.backend = backend.value_or(BackendKind::scene);
+    switch (config.backend) {
+        case BackendKind::chat: read_chat(model, config.chat); break;
+        case BackendKind::scripted: read_scripted(model, config.scripted); break;
+        case BackendKind::scene:
+            config.concurrency = std::max(1U, std::thread::hardware_concurrency());
+            model.read("ocr_every_s", config.scene.ocr_every_s, {0.1, 3600});
+            model.read("ocr_frames_max", config.scene.ocr_frames_max, {0, 100'000});
+            break;
+    }
+    model.read("concurrency", config.concurrency, {1, 65'536});
+    config.live_concurrency = std::max(1U, config.concurrency / 4);
+    model.read("live_concurrency", config.live_concurrency, {1, 65'536});
+    model.read("attempts_max", config.retry.attempts_max, {1, 100});
+    model.read("overloads_max", config.retry.overloads_max, {1, 10'000});
+    model.read_plain_milliseconds("retry_first_wait_ms", config.retry.first_wait);
+    model.read_plain_milliseconds("retry_wait_max_ms", config.retry.wait_max);
+    return config;
+}
+
+void read_limits(Settings limits, service::Limits& into) {
+    limits.read("batch_items_max", into.batch_items_max, {1, kItemsMax});
+    limits.read("batch_content_hours_max", into.batch_content_hours_max, {0, 1e9});
+    limits.read("active_batches_max", into.active_batches_max, {0, 1e9});
+    limits.read_seconds("batch_time_s", into.batch_time);
+    limits.read_seconds("retention_s", into.retention);
+    limits.read_seconds("upload_time_s", into.upload_time);
+    limits.read_seconds("presigned_time_s", into.presigned_time);
+    limits.read_seconds("idempotency_time_s", into.idempotency_time);
+    limits.read("json_body_bytes_max", into.json_body_bytes_max, {1024, 1e12});
+    limits.read("direct_media_bytes_max", into.direct_media_bytes_max, {1, 1e13});
+    limits.read("image_bytes_max", into.image_bytes_max, {1, 1e10});
+    limits.read("url_media_bytes_max", into.url_media_bytes_max, {1, 1e13});
+    limits.read("multipart_media_bytes_max", into.multipart_media_bytes_max, {1, 1e13});
+    limits.read("base64_bytes_max", into.base64_bytes_max, {1, 1e10});
+    limits.read("video_seconds_min", into.video_seconds_min, {0, 1e9});
+    limits.read("video_seconds_max", into.video_seconds_max, {0, 1e9});
+    limits.read("live_video_seconds_max", into.live_video_seconds_max, {0, 1e9});
+    limits.read("video_edge_min", into.video_edge_min, {1, 100'000});
+    limits.read("video_long_edge_max", into.video_long_edge_max, {1, 100'000});
+    limits.read("video_short_edge_max", into.video_short_edge_max, {1, 100'000});
+    limits.read("video_aspect_max", into.video_aspect_max, {1, 1000});
+}
+
+void read_server(Settings server, http::ServerLimits& into) {
+    server.read("connections_max", into.connections_max, {1, 1e6});
+    server.read("header_bytes_max", into.header_bytes_max, {1024, 1 << 24});
+    server.read_seconds("header_time_s", into.header_time);
+    server.read_seconds("idle_time_s", into.idle_time);
+    server.read_seconds("body_grace_s", into.body_grace);
+    server.read("body_bytes_per_second", into.body_bytes_per_second, {1, 1e9});
+    server.read_seconds("write_stall_s", into.write_stall);
+    server.read("discard_bytes_max", into.discard_bytes_max, {0, 1e12});
+}
+
+void read_media(Settings media, media::FfmpegOptions& into) {
+    media.read("workers_max", into.workers_max, {1, 1024});
+    media.read("memory_bytes_max", into.memory_bytes_max, {1 << 26, 1e13});
+    media.read_seconds("cpu_time_s", into.cpu_time_max);
+    media.read_seconds("wall_time_s", into.wall_time_max);
+    media.read("pixels_max", into.pixels_max, {1 << 16, 1e10});
+    media.read("output_bytes_max", into.output_bytes_max, {1 << 20, 1e12});
+    media.read("cache_bytes_max", into.cache_bytes_max, {0, 1e13});
+}
+
+void read_fetch(Settings fetch, fetch::FetchPolicy& into) {
+    fetch.read("allowed_networks", into.allowed_networks);
+    fetch.read_seconds("connect_time_s", into.connect_time);
+    fetch.read_seconds("time_max_s", into.time_max);
+    fetch.read("redirects_max", into.redirects_max, {0, 20});
+}
+
+// The default: nothing configured, a real analysis without a model.
+ModelConfig embedded_default() {
+    ModelConfig scene;
+    scene.name = "pegasus1.5";
+    scene.backend = BackendKind::scene;
+    scene.concurrency = std::max(1U, std::thread::hardware_concurrency());
+    scene.live_concurrency = 1;
+    return scene;
+}
+
+void check_models(const std::vector<ModelConfig>& models, Settings& root) {
+    std::set<std::string> names;
+    for (const ModelConfig& model : models) {
+        if (!names.insert(model.name).second) root.complain("two [[model]] entries are named \"" + model.name + "\"");
+    }
+}
+
+void read_environment(Config& config) {
+    if (const char* const value = std::getenv("SHEAF_LISTEN")) config.listen = value;
+    if (const char* const value = std::getenv("SHEAF_DATA")) config.data = value;
+    if (const char* const value = std::getenv("SHEAF_PUBLIC_URL")) config.public_url = value;
+}
+
+Result<Config> config_from(const toml::table& table) {
+    Config config;
+    Settings root(table, "");
+    std::string level = "info";
+    std::string data = config.data.string();
+    root.read("listen", config.listen);
+    root.read("data", data);
+    config.data = data;
+    root.read("public_url", config.public_url);
+    root.read("log_level", level);
+    root.read_milliseconds("stop_grace_s", config.stop_grace, 0s, 24h);
+    root.read_milliseconds("lease_s", config.lease_time, 1s, 24h);
+    root.read("requests_per_minute", config.requests_per_minute, {0, 1e9});
+    if (auto parsed = parse_level(level)) config.log_level = *parsed;
+    else root.complain(parsed.error().message);
+    read_limits(root.table("limits"), config.limits);
+    read_server(root.table("server"), config.server);
+    read_media(root.table("media"), config.media);
+    read_fetch(root.table("fetch"), config.fetch);
+    for (Settings& model : root.tables("model")) config.models.push_back(read_model(std::move(model)));
+    if (config.models.empty()) config.models.push_back(embedded_default());
+    check_models(config.models, root);
+    if (auto fault = root.first_complaint()) return fail(ErrorCode::invalid, *fault);
+    return config;
+}
+
+}  // namespace
+
+Result<Address> parse_address(const std::string& text) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string::npos || colon == 0) {
+        return fail(ErrorCode::invalid, "An address is HOST:PORT, such as 127.0.0.1:8080, not \"" + text + "\".");
+    }
+    Address address{.host = text.substr(0, colon)};
+    if (address.host.starts_with('[') && address.host.ends_with(']')) {
+        address.host = address.host.substr(1, address.host.size() - 2);
+    }
+    const char* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data() + colon + 1, end, address.port);
+    if (read.ec != std::errc{} || read.ptr != end) {
+        return fail(ErrorCode::invalid, "The port in \"" + text + "\" must be a number from 0 to 65535.");
+    }
+    return address;
+}
+
+Result<Config> parse_config(std::string_view text, std::string_view where) {
+    try {
+        return config_from(toml::parse(text, where));
+    } catch (const toml::parse_error& error) {
+        return fail(ErrorCode::invalid, fmt::format("{} is not valid TOML: {} (line {})", where, error.description(),
+                                                    error.source().begin.line));
+    }
+}
+
+Result<Config> read_config(const std::optional<std::filesystem::path>& path) {
+    Result<Config> config = Config{};
+    if (path) {
+        auto text = read_text_file(*path);
+        if (!text) return std::unexpected(text.error());
+        config = parse_config(*text, path->string());
+        if (!config) config.error().message = path->string() + ": " + config.error().message;
+    } else {
+        config = parse_config("", "defaults");
+    }
+    if (config) read_environment(*config);
+    return config;
+}
+
+}  // namespace sheaf::app

@@ -1,0 +1,77 @@
+#include "app/config.h"
+
+#include <gtest/gtest.h>
+
+namespace sheaf::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string fault_of(std::string_view toml) {
+    const auto config = parse_config(toml, "test.toml");
+    return config ? "none" : config.error().message;
+}
+
+TEST(Config, WithoutAnythingTheEmbeddedModelServes) {
+    const auto config = parse_config("", "defaults");
+    ASSERT_TRUE(config);
+    ASSERT_EQ(config->models.size(), 1U);
+    EXPECT_EQ(config->models[0].name, "pegasus1.5");
+    EXPECT_EQ(config->models[0].backend, BackendKind::scene);
+    EXPECT_EQ(config->listen, "127.0.0.1:8080") << "loopback unless told otherwise";
+}
+
+TEST(Config, ReadsWhatIsSet) {
+    const auto config = parse_config(R"(
+        listen = "0.0.0.0:9000"
+        data = "/srv/sheaf"
+        stop_grace_s = 2.5
+        [limits]
+        batch_time_s = 3
+        active_batches_max = 7
+        [fetch]
+        allowed_networks = ["10.0.0.0/8"]
+        [[model]]
+        name = "practice"
+        backend = "scripted"
+        delay_ms = 20
+        fail_rate = 0.25
+        concurrency = 64
+    )", "test.toml");
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->data, "/srv/sheaf");
+    EXPECT_EQ(config->stop_grace, 2500ms);
+    EXPECT_EQ(config->limits.batch_time, 3s);
+    EXPECT_EQ(config->limits.active_batches_max, 7U);
+    EXPECT_EQ(config->fetch.allowed_networks, (std::vector<std::string>{"10.0.0.0/8"}));
+    ASSERT_EQ(config->models.size(), 1U);
+    EXPECT_EQ(config->models[0].scripted.delay, 20ms);
+    EXPECT_EQ(config->models[0].concurrency, 64U);
+    EXPECT_EQ(config->models[0].live_concurrency, 16U);
+}
+
+TEST(Config, WhatIsWrongIsNamed) {
+    EXPECT_EQ(fault_of("lissten = \"x\""), "lissten is not a setting");
+    EXPECT_EQ(fault_of("[limits]\nbatch_tims_s = 1"), "limits.batch_tims_s is not a setting");
+    EXPECT_EQ(fault_of("listen = 8080"), "listen must be a string");
+    EXPECT_EQ(fault_of("[limits]\nactive_batches_max = 1.5"), "limits: active_batches_max must be a whole number");
+    EXPECT_EQ(fault_of("[[model]]\nname = \"x\"\nbackend = \"magic\""),
+              "model[0]: backend must be \"chat\", \"scene\" or \"scripted\", not \"magic\"");
+    EXPECT_EQ(fault_of("[[model]]\nbackend = \"scene\""), "model[0]: every [[model]] needs a name");
+    EXPECT_EQ(fault_of("[[model]]\nname = \"a\"\n[[model]]\nname = \"a\""), "two [[model]] entries are named \"a\"");
+    EXPECT_EQ(fault_of("[[model]]\nname = \"a\"\nbackend = \"scripted\"\nfail_rate = 2"),
+              "model[0]: fail_rate must be from 0 to 1, not 2");
+    EXPECT_NE(fault_of("listen = ").find("line 1"), std::string::npos);
+}
+
+TEST(Config, AddressesHaveAHostAndAPort) {
+    EXPECT_EQ(parse_address("127.0.0.1:0")->port, 0);
+    EXPECT_EQ(parse_address("[::1]:8080")->host, "::1");
+    EXPECT_EQ(parse_address("localhost:65535")->port, 65535);
+    for (const char* bad : {"", "8080", ":8080", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:80x"}) {
+        EXPECT_FALSE(parse_address(bad)) << bad;
+    }
+}
+
+}  // namespace
+}  // namespace sheaf::app

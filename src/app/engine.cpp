@@ -1,0 +1,267 @@
+#include "app/engine.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "app/settings.h"
+#include "app/status_routes.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "blob/blobs.h"
+#include "dialect/dialects.h"
+#include "scheduler/dispatcher.h"
+#include "scheduler/inputs.h"
+#include "scheduler/publisher.h"
+#include "scheduler/reaper.h"
+#include "scheduler/runner.h"
+#include "store/stores.h"
+
+namespace sheaf::app {
+namespace {
+
+constexpr std::size_t kStoreThreads = 4;
+constexpr std::size_t kFileThreads = 4;
+constexpr std::size_t kFetchThreads = 4;
+constexpr std::chrono::milliseconds kUploadsEvery{5'000};
+
+// The key that signs presigned URLs: made at the first start, kept over restarts, readable by the owner alone.
+Result<Secret> read_or_make_signing_key(const std::filesystem::path& path) {
+    if (auto text = read_text_file(path)) return Secret(std::move(*text));
+    std::array<unsigned char, 32> bytes{};
+    fill_random(bytes.data(), bytes.size());
+    const std::string key = to_hex(bytes);
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const bool written = fd >= 0 && ::write(fd, key.data(), key.size()) == static_cast<ssize_t>(key.size()) && ::fsync(fd) == 0;
+    if (fd >= 0) ::close(fd);
+    if (!written) return fail(ErrorCode::unavailable, "The signing key " + path.string() + " cannot be written.");
+    return Secret(key);
+}
+
+Result<std::unique_ptr<backend::Backend>> make_backend(const ModelConfig& model, async::Executor executor, async::Lane& cpu_lane) {
+    switch (model.backend) {
+        case BackendKind::chat: return backend::make_chat_backend(executor, model.chat);
+        case BackendKind::scene: return backend::make_scene_backend(cpu_lane, model.scene);
+        case BackendKind::scripted: return backend::make_scripted_backend(model.scripted);
+    }
+    return fail(ErrorCode::internal, "a backend of no known kind");
+}
+
+Result<scheduler::Models> make_models(const Config& config, async::Executor executor, async::Lane& cpu_lane) {
+    scheduler::Models models;
+    for (const ModelConfig& model : config.models) {
+        auto made = make_backend(model, executor, cpu_lane);
+        if (!made) return fail(ErrorCode::invalid, "The model \"" + model.name + "\": " + made.error().message);
+        models.try_emplace(model.name, scheduler::Model{.name = model.name,
+                                                        .backend = std::move(*made),
+                                                        .slots = model.concurrency,
+                                                        .live_slots = model.live_concurrency,
+                                                        .retry = model.retry});
+    }
+    return models;
+}
+
+media::FfmpegOptions media_options(const Config& config) {
+    media::FfmpegOptions options = config.media;
+    options.worker_command = {"/proc/self/exe", "media-worker"};
+    return options;
+}
+
+}  // namespace
+
+// Declared in the order of building: each part refers only to those above it.
+struct Engine::Parts {
+    Parts(const Config& settings, async::Executor io_executor, async::Executor scheduler_executor)
+        : config(settings), io(io_executor), scheduler_home(scheduler_executor), behind(scheduler_executor), io_behind(io_executor) {}
+
+    Config config;
+    async::Executor io;
+    async::Executor scheduler_home;
+    SystemClock clock;
+
+    std::unique_ptr<store::Store> store;
+    std::unique_ptr<blob::BlobStore> blobs;
+    std::unique_ptr<fetch::Fetcher> fetcher;
+    std::unique_ptr<media::Media> media;
+    Secret signing_key;
+    scheduler::Models models;
+
+    std::unique_ptr<core::ItemCodec> codec;
+    std::unique_ptr<scheduler::Inputs> inputs;
+    std::unique_ptr<scheduler::Runner> runner;
+    std::unique_ptr<scheduler::Dispatcher> dispatcher;
+    std::unique_ptr<scheduler::Publisher> publisher;
+    std::unique_ptr<scheduler::Reaper> reaper;
+
+    std::unique_ptr<service::Accounts> accounts;
+    std::unique_ptr<service::Batches> batches;
+    std::unique_ptr<service::Assets> assets;
+    std::unique_ptr<dialect::Dialect> dialect;
+    std::unique_ptr<http::Server> server;
+
+    async::TaskGroup behind;     // on the scheduler's executor
+    async::TaskGroup io_behind;  // on the server's
+
+    // Last, so that their threads have ended before anything they use goes.
+    async::Lane store_lane{kStoreThreads};
+    async::Lane file_lane{kFileThreads};
+    async::Lane fetch_lane{kFetchThreads};
+    async::Lane cpu_lane{std::max<std::size_t>(1, std::thread::hardware_concurrency())};
+
+    Result<> open_stores();
+    Result<> build_scheduler();
+    void build_services();
+    async::Task<void> look_after_uploads();
+    async::Task<void> start_scheduler();
+    async::Task<void> stop_scheduler();
+    async::Task<void> start_services();
+    async::Task<void> stop_services();
+};
+
+Result<> Engine::Parts::open_stores() {
+    auto opened = store::open_sqlite_store({.directory = config.data});
+    if (!opened) return std::unexpected(opened.error());
+    store = std::move(*opened);
+    auto files = blob::open_local_blobs(config.data / "blobs");
+    if (!files) return std::unexpected(files.error());
+    blobs = std::move(*files);
+    auto key = read_or_make_signing_key(config.data / "signing.key");
+    if (!key) return std::unexpected(key.error());
+    signing_key = std::move(*key);
+    auto made = fetch::make_curl_fetcher(config.fetch);
+    if (!made) return std::unexpected(made.error());
+    fetcher = std::move(*made);
+    media = media::make_ffmpeg_media(media_options(config));
+    return {};
+}
+
+Result<> Engine::Parts::build_scheduler() {
+    auto made = make_models(config, scheduler_home, cpu_lane);
+    if (!made) return std::unexpected(made.error());
+    models = std::move(*made);
+    codec = dialect::twelvelabs::make_codec(config.limits);
+    const scheduler::Codecs codecs{{"twelvelabs", codec.get()}};
+
+    std::uint64_t seed = 0;
+    fill_random(&seed, sizeof seed);
+    inputs = std::make_unique<scheduler::Inputs>(scheduler::Inputs::Parts{.assets = {store->assets(), store_lane},
+                                                                         .blobs = {*blobs, file_lane},
+                                                                         .fetch_lane = &fetch_lane,
+                                                                         .fetcher = fetcher.get(),
+                                                                         .media = media.get(),
+                                                                         .clock = &clock,
+                                                                         .limits = config.limits});
+    runner = std::make_unique<scheduler::Runner>(*inputs, seed);
+    dispatcher = std::make_unique<scheduler::Dispatcher>(
+        scheduler::Dispatcher::Parts{.executor = scheduler_home,
+                                     .batches = {store->batches(), store_lane},
+                                     .queue = {store->items(), store_lane},
+                                     .models = &models,
+                                     .runner = runner.get(),
+                                     .codecs = codecs,
+                                     .clock = &clock,
+                                     .lease_for = config.lease_time,
+                                     .on_ended = [this] { publisher->wake(); }});
+    publisher = std::make_unique<scheduler::Publisher>(scheduler_home, async::Blocking<store::Batches>(store->batches(), store_lane),
+                                                       codecs);
+    reaper = std::make_unique<scheduler::Reaper>(async::Blocking<store::Batches>(store->batches(), store_lane), *dispatcher, clock);
+    return {};
+}
+
+void Engine::Parts::build_services() {
+    accounts = std::make_unique<service::Accounts>(async::Blocking<store::Keys>(store->keys(), store_lane), clock);
+    batches = std::make_unique<service::Batches>(async::Blocking<store::Batches>(store->batches(), store_lane), file_lane, clock,
+                                                 config.limits, [this] { dispatcher->wake(); });
+    assets = std::make_unique<service::Assets>(
+        service::Assets::Parts{.executor = io,
+                               .store = {store->assets(), store_lane},
+                               .blobs = {*blobs, file_lane},
+                               .lane = &file_lane,
+                               .fetch_lane = &fetch_lane,
+                               .fetcher = fetcher.get(),
+                               .media = media.get(),
+                               .clock = &clock,
+                               .limits = config.limits,
+                               .signing_key = signing_key,
+                               .render_details = dialect::twelvelabs::render_details});
+    dialect = dialect::make_twelvelabs_dialect({.accounts = *accounts,
+                                                .batches = *batches,
+                                                .assets = *assets,
+                                                .live = *dispatcher,
+                                                .public_url = config.public_url,
+                                                .requests_per_minute = config.requests_per_minute});
+    http::Router router;
+    dialect->add_routes(router);
+    add_status_routes(router, {.accounts = *accounts, .media = *media, .store = *store});
+    server = std::make_unique<http::Server>(io, std::move(router), config.server);
+}
+
+async::Task<void> Engine::Parts::look_after_uploads() {
+    while (true) {
+        co_await assets->expire_uploads();
+        co_await async::sleep_for(kUploadsEvery);
+    }
+}
+
+async::Task<void> Engine::Parts::start_scheduler() {
+    co_await inputs->clear_leftovers();
+    behind.spawn(dispatcher->run());
+    behind.spawn(publisher->run());
+    behind.spawn(reaper->run());
+}
+
+async::Task<void> Engine::Parts::stop_scheduler() {
+    co_await dispatcher->stop(config.stop_grace);
+    behind.stop();
+    co_await behind.wait_until_empty();
+}
+
+async::Task<void> Engine::Parts::start_services() {
+    co_await assets->resume();
+    io_behind.spawn(look_after_uploads());
+}
+
+async::Task<void> Engine::Parts::stop_services() {
+    co_await server->stop(config.stop_grace);
+    io_behind.stop();
+    co_await io_behind.wait_until_empty();
+    co_await assets->stop();
+}
+
+Result<std::unique_ptr<Engine>> Engine::make(const Config& config, async::Executor io, async::Executor scheduler) {
+    auto parts = std::make_unique<Parts>(config, io, scheduler);
+    if (auto opened = parts->open_stores(); !opened) return std::unexpected(opened.error());
+    if (auto built = parts->build_scheduler(); !built) return std::unexpected(built.error());
+    parts->build_services();
+    return std::unique_ptr<Engine>(new Engine(std::move(parts)));
+}
+
+Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Engine::~Engine() = default;
+
+Result<> Engine::listen(const std::string& host, std::uint16_t port) { return parts_->server->listen(host, port); }
+
+std::uint16_t Engine::port() const { return parts_->server->port(); }
+
+async::Task<void> Engine::start() {
+    co_await async::on(parts_->scheduler_home, parts_->start_scheduler());
+    co_await async::on(parts_->io, parts_->start_services());
+}
+
+// Both at once, within one grace time: live calls that are under way still find their backends.
+async::Task<void> Engine::stop() {
+    async::TaskGroup both(co_await async::current_executor());
+    both.spawn(async::on(parts_->io, parts_->stop_services()));
+    both.spawn(async::on(parts_->scheduler_home, parts_->stop_scheduler()));
+    co_await both.wait_until_empty();
+}
+
+Result<> Engine::health() { return parts_->store->health(); }
+
+std::uint32_t Engine::running() const { return parts_->dispatcher->running(); }
+
+store::Store& Engine::store() { return *parts_->store; }
+
+}  // namespace sheaf::app

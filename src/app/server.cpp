@@ -1,0 +1,133 @@
+#include "app/server.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+#include "app/engine.h"
+#include "app/keys.h"
+#include "base/log.h"
+
+namespace sheaf::app {
+namespace {
+
+using Context = boost::asio::io_context;
+
+// Runs a context on a thread of its own until it is stopped.
+class ContextThread {
+public:
+    explicit ContextThread(Context& context)
+        : context_(&context), guard_(context.get_executor()), thread_([&context] { context.run(); }) {}
+    ~ContextThread() {
+        guard_.reset();
+        context_->stop();
+        thread_.join();
+    }
+
+private:
+    Context* context_;
+    boost::asio::executor_work_guard<async::Executor> guard_;
+    std::thread thread_;
+};
+
+std::string url_of(const Address& address, std::uint16_t port) {
+    const bool is_ipv6 = address.host.find(':') != std::string::npos;
+    return is_ipv6 ? fmt::format("http://[{}]:{}", address.host, port) : fmt::format("http://{}:{}", address.host, port);
+}
+
+void say_how_to_use(const std::string& url, const Config& config, const std::optional<Secret>& first_key) {
+    fmt::print("sheaf serves {} (data in {})\n", url, config.data.string());
+    if (first_key) {
+        fmt::print("\nFirst start: this key of the account \"default\" was made. It is shown only now.\n\n"
+                   "  export SHEAF_API_KEY={}\n  export SHEAF_SERVER={}\n  sheaf submit my-video.mp4\n\n"
+                   "TwelveLabs SDKs: export TWELVELABS_BASE_URL={}/v1.3 and pass the key as the API key.\n\n",
+                   first_key->reveal(), url, url);
+    }
+    std::fflush(stdout);
+}
+
+// Written whole or not at all: who waits for the file reads a complete number.
+Result<> write_port_file(const std::filesystem::path& path, std::uint16_t port) {
+    if (path.empty()) return {};
+    const std::filesystem::path temporary = path.string() + ".part";
+    std::FILE* const file = std::fopen(temporary.c_str(), "w");
+    if (file == nullptr) return fail(ErrorCode::invalid, "The port file " + path.string() + " cannot be written.");
+    fmt::print(file, "{}\n", port);
+    std::fclose(file);
+    std::error_code error;
+    std::filesystem::rename(temporary, path, error);
+    if (error) return fail(ErrorCode::invalid, "The port file " + path.string() + " cannot be written.");
+    return {};
+}
+
+// Waits for a signal, or for the store to refuse for good. Nullopt after a signal, else what the store said.
+async::Task<std::optional<Error>> wait_for_the_end(Engine& engine) {
+    using SignalSet = boost::asio::basic_signal_set<async::Executor>;
+    SignalSet signals(co_await async::current_executor(), SIGINT, SIGTERM);
+    bool signaled = false;
+    signals.async_wait([&](const boost::system::error_code& error, int) { signaled = !error; });
+    std::optional<Error> fault;
+    while (!signaled && !fault) {
+        co_await async::sleep_for(std::chrono::milliseconds{50});
+        if (auto health = engine.health(); !health) fault = health.error();
+    }
+    signals.cancel();
+    co_await async::sleep_for(std::chrono::milliseconds{0});
+    co_return fault;
+}
+
+int complain(const Error& error) {
+    fmt::print(stderr, "sheaf serve: {}\n", error.message);
+    return error.code == ErrorCode::invalid ? 2 : 3;
+}
+
+}  // namespace
+
+int serve(const Config& config) {
+    log::set_level(config.log_level);
+    std::signal(SIGPIPE, SIG_IGN);
+    const auto address = parse_address(config.listen);
+    if (!address) return complain(address.error());
+
+    Context io(1);
+    Context scheduler(1);
+    Context control(1);
+    auto engine = Engine::make(config, io.get_executor(), scheduler.get_executor());
+    if (!engine) return complain(engine.error());
+    if (auto listening = (*engine)->listen(address->host, address->port); !listening) return complain(listening.error());
+    auto first_key = make_first_key((*engine)->store(), SystemClock{});
+    if (!first_key) return complain(first_key.error());
+
+    int code = 0;
+    {
+        const ContextThread io_thread(io);
+        const ContextThread scheduler_thread(scheduler);
+        auto life = [&]() -> async::Task<void> {
+            co_await (*engine)->start();
+            if (auto written = write_port_file(config.port_file, (*engine)->port()); !written) code = complain(written.error());
+            say_how_to_use(url_of(*address, (*engine)->port()), config, *first_key);
+            if (code == 0) {
+                if (const auto fault = co_await wait_for_the_end(**engine)) {
+                    // What reached the disk is unknown now: nothing more may be acknowledged or written.
+                    log::error("the store has failed; ending at once, start again to recover", {{"why", fault->message}});
+                    std::_Exit(5);
+                }
+            }
+            std::signal(SIGINT, SIG_DFL);
+            std::signal(SIGTERM, SIG_DFL);
+            log::info("stopping", {{"running", (*engine)->running()}, {"grace_ms", config.stop_grace.count()}});
+            co_await (*engine)->stop();
+        };
+        async::TaskGroup group(control.get_executor());
+        group.spawn(life());
+        control.run();
+    }
+    engine->reset();
+    return code;
+}
+
+}  // namespace sheaf::app

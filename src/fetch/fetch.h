@@ -31,8 +31,10 @@ struct Fetched {
 // redirect, was checked: public, or in an allowed network. The check is made on the address of the connection
 // itself, so that a name cannot change between the check and the use. No proxy, no credentials in the URL.
 //
-// Blocks; any thread. denied: the address is not allowed (the same words whether or not something listens
-// there). too_large: more than `bytes_max`. unavailable: anything else; `message` is for people.
+// Blocks; any thread. invalid: not a URL we take. denied: the address is not allowed (the same words whether
+// or not something listens there). too_large: more than `bytes_max`. unavailable: anything else; `message` is
+// for people. An error of the sink ends the transfer and is returned as it is. While nothing arrives, the
+// sink is called with no bytes about once a second, so that it can give up.
 class Fetcher {
 public:
     virtual ~Fetcher() = default;

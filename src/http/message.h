@@ -54,6 +54,7 @@ struct Request {
     std::vector<std::string> path_parameters;  // what the route's {…} matched, decoded
     std::string remote_address;
     BodyReader* body = nullptr;  // valid while the handler runs
+    std::string target;          // path and query as sent; empty in requests made by hand
     // First value of a query parameter, or nullopt.
     std::optional<std::string_view> parameter(std::string_view name) const;
 };

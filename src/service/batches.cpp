@@ -1,0 +1,236 @@
+#include "service/batches.h"
+
+#include <algorithm>
+
+namespace sheaf::service {
+namespace {
+
+constexpr std::uint32_t kLinesAtOnce = 512;
+constexpr std::uint64_t kLineBytesAtOnce = std::uint64_t{1} << 20;
+// How often a list is read again because batches on it were due. Each time ends at least one of them.
+constexpr int kListTriesMax = 8;
+constexpr int kCancelTriesMax = 4;
+
+bool is_due(const core::Batch& batch, Timestamp now) {
+    return batch.state != core::BatchState::ended && now >= batch.expires_at;
+}
+
+std::vector<BatchId> due_of(const store::Page<core::Batch>& page, Timestamp now) {
+    std::vector<BatchId> due;
+    for (const core::Batch& batch : page.rows) {
+        if (is_due(batch, now)) due.push_back(batch.id);
+    }
+    return due;
+}
+
+std::vector<BatchId> due_of(const store::Page<store::ItemOfBatch>& page, Timestamp now) {
+    std::vector<BatchId> due;
+    for (const store::ItemOfBatch& row : page.rows) {
+        if (is_due(row.batch, now) && std::ranges::find(due, row.batch.id) == due.end())
+            due.push_back(row.batch.id);
+    }
+    return due;
+}
+
+// Ends those of `due` that nobody else ended meanwhile.
+Result<> expire_all(store::Batches& store, const std::vector<BatchId>& due, Timestamp now) {
+    for (const BatchId& id : due) {
+        const auto applied = store.apply(id, core::BatchEvent::expired, now);
+        if (applied || applied.error().code == ErrorCode::conflict ||
+            applied.error().code == ErrorCode::not_found)
+            continue;
+        return std::unexpected(applied.error());
+    }
+    return {};
+}
+
+struct ListEnd {
+    bool ended_some = false;
+};
+
+// A page on which nothing is due.
+template <class Row, class Read>
+Result<store::Page<Row>> list_without_due(store::Batches& store, Timestamp now, ListEnd& end,
+                                          const Read& read) {
+    auto page = read(store);
+    for (int tries = 1; page && tries < kListTriesMax; ++tries) {
+        const auto due = due_of(*page, now);
+        if (due.empty()) break;
+        if (const auto expired = expire_all(store, due, now); !expired)
+            return std::unexpected(expired.error());
+        end.ended_some = true;
+        page = read(store);
+    }
+    return page;
+}
+
+}  // namespace
+
+Spool::Spool(std::unique_ptr<store::BodySpool> body, async::Lane& lane)
+    : body_(std::move(body)), lane_(&lane) {}
+
+async::Task<Result<>> Spool::append(std::string_view bytes) {
+    co_return co_await lane_->run([&] { return body_->append(bytes); });
+}
+
+async::Task<Result<std::string_view>> Spool::bytes() {
+    co_return co_await lane_->run([&] { return body_->bytes(); });
+}
+
+Batches::Batches(async::Blocking<store::Batches> store, async::Lane& lane, const Clock& clock, Limits limits,
+                 std::function<void()> wake)
+    : store_(store), lane_(&lane), clock_(&clock), limits_(limits), wake_(std::move(wake)) {}
+
+async::Task<Result<Spool>> Batches::new_body() {
+    auto body = co_await store_([](store::Batches& store) { return store.new_body(); });
+    if (!body) co_return std::unexpected(body.error());
+    co_return Spool(std::move(*body), *lane_);
+}
+
+async::Task<Result<core::Batch>> Batches::submit(store::BatchDraft draft, Spool body) {
+    const bool is_batch = draft.batch.kind == core::BatchKind::batch;
+    if (draft.items.empty()) co_return fail(ErrorCode::invalid, "A batch has at least one item.");
+    if (is_batch && draft.items.size() > limits_.batch_items_max) {
+        co_return fail(ErrorCode::invalid,
+                       fmt::format("A batch has at most {} items.", limits_.batch_items_max));
+    }
+    core::Batch& batch = draft.batch;
+    if (batch.id == BatchId{}) {
+        batch.created_at = now();
+        batch.id = make_batch_id(batch.created_at);
+    }
+    batch.state = core::BatchState::accepted;
+    batch.end_reason = core::EndReason::none;
+    batch.ended_at.reset();
+    batch.results_bytes.reset();
+    batch.counts = {.queued = static_cast<std::uint32_t>(draft.items.size())};
+    batch.expires_at = batch.created_at + limits_.batch_time;
+    batch.purge_at = batch.created_at + limits_.retention;
+    draft.active_max = is_batch ? limits_.active_batches_max : 0;
+    if (draft.idempotency && draft.idempotency->expires_at == Timestamp{}) {
+        draft.idempotency->expires_at = batch.created_at + limits_.idempotency_time;
+    }
+    auto created =
+        co_await store_([&](store::Batches& store) { return store.create(std::move(draft), body.take()); });
+    if (created) wake_();
+    co_return created;
+}
+
+async::Task<Result<std::optional<store::IdempotencyRecord>>> Batches::find_idempotent(
+    const AccountId& account, std::string scope, std::string key) {
+    const Timestamp now = clock_->now();
+    co_return co_await store_([&](store::Batches& store) -> Result<std::optional<store::IdempotencyRecord>> {
+        auto found = store.find_idempotent(account, scope, key);
+        if (!found || !*found || now < (*found)->expires_at) return found;
+        // Else the key would still be taken when the call is made anew.
+        if (const auto forgotten = store.forget_idempotent(now); !forgotten)
+            return std::unexpected(forgotten.error());
+        return std::nullopt;
+    });
+}
+
+async::Task<Result<core::Batch>> Batches::ended_if_due(core::Batch batch) {
+    const Timestamp now = clock_->now();
+    if (!is_due(batch, now)) co_return batch;
+    auto ended = co_await store_([&](store::Batches& store) -> Result<core::Batch> {
+        auto applied = store.apply(batch.id, core::BatchEvent::expired, now);
+        if (!applied && applied.error().code == ErrorCode::conflict)
+            return store.find(batch.account, batch.id);
+        return applied;
+    });
+    if (ended) wake_();
+    co_return ended;
+}
+
+async::Task<Result<core::Batch>> Batches::find(const AccountId& account, BatchId id) {
+    if (auto cached = store_.now().cached(account, id)) co_return co_await ended_if_due(std::move(*cached));
+    auto found = co_await store_([&](store::Batches& store) { return store.find(account, id); });
+    if (!found) co_return found;
+    co_return co_await ended_if_due(std::move(*found));
+}
+
+async::Task<Result<store::Page<core::Batch>>> Batches::list(store::BatchQuery query) {
+    const Timestamp now = clock_->now();
+    ListEnd end;
+    auto page = co_await store_([&](store::Batches& store) {
+        return list_without_due<core::Batch>(store, now, end,
+                                             [&](store::Batches& from) { return from.list(query); });
+    });
+    if (end.ended_some) wake_();
+    co_return page;
+}
+
+async::Task<Result<core::Batch>> Batches::cancel(const AccountId& account, BatchId id) {
+    auto batch = co_await find(account, id);
+    for (int tries = 0; batch && tries < kCancelTriesMax; ++tries) {
+        if (batch->state == core::BatchState::ended)
+            co_return fail(ErrorCode::conflict, "The batch has ended.");
+        if (batch->state == core::BatchState::canceling) co_return batch;
+        auto canceled = co_await store_([&](store::Batches& store) {
+            return store.apply(id, core::BatchEvent::cancel_requested, clock_->now());
+        });
+        if (canceled) {
+            wake_();
+            co_return canceled;
+        }
+        if (canceled.error().code != ErrorCode::conflict) co_return canceled;
+        batch = co_await store_([&](store::Batches& store) { return store.find(account, id); });
+    }
+    if (!batch) co_return batch;
+    co_return fail(ErrorCode::unavailable, "The batch changes too quickly to be canceled; try again.");
+}
+
+async::Task<Result<>> Batches::remove(const AccountId& account, BatchId id) {
+    const auto batch = co_await find(account, id);
+    if (!batch) co_return std::unexpected(batch.error());
+    if (batch->state != core::BatchState::ended)
+        co_return fail(ErrorCode::conflict, "The batch has not ended.");
+    co_return co_await store_([&](store::Batches& store) { return store.remove(id); });
+}
+
+async::Task<Result<store::ItemOfBatch>> Batches::find_item(const AccountId& account, ItemId id) {
+    auto found = co_await store_([&](store::Batches& store) { return store.find_item(account, id); });
+    if (!found || !is_due(found->batch, clock_->now())) co_return found;
+    const auto ended = co_await ended_if_due(found->batch);
+    if (!ended) co_return std::unexpected(ended.error());
+    co_return co_await store_([&](store::Batches& store) { return store.find_item(account, id); });
+}
+
+async::Task<Result<std::string>> Batches::read_item_body(ItemId id) {
+    co_return co_await store_([&](store::Batches& store) { return store.read_item_body(id); });
+}
+
+async::Task<Result<store::Page<store::ItemOfBatch>>> Batches::list_items(store::ItemQuery query) {
+    const Timestamp now = clock_->now();
+    ListEnd end;
+    auto page = co_await store_([&](store::Batches& store) {
+        return list_without_due<store::ItemOfBatch>(
+            store, now, end, [&](store::Batches& from) { return from.list_items(query); });
+    });
+    if (end.ended_some) wake_();
+    co_return page;
+}
+
+async::Task<Result<std::optional<std::string>>> Batches::read_line(ItemId id) {
+    auto lines = co_await store_(
+        [&](store::Batches& store) { return store.read_lines(id.batch, id.ordinal, 1, kLineBytesAtOnce); });
+    if (!lines) co_return std::unexpected(lines.error());
+    if (lines->empty() || lines->front().item.id != id)
+        co_return fail(ErrorCode::not_found, "There is no such item.");
+    co_return std::move(lines->front().line);
+}
+
+async::Task<Result<std::vector<store::ItemLine>>> Batches::read_lines(BatchId id, std::uint32_t first) {
+    co_return co_await store_(
+        [&](store::Batches& store) { return store.read_lines(id, first, kLinesAtOnce, kLineBytesAtOnce); });
+}
+
+async::Task<Result<std::optional<store::ResultsFile>>> Batches::open_results(const core::Batch& batch) {
+    if (!batch.results_bytes) co_return std::nullopt;
+    const BatchId id = batch.id;
+    const auto file = co_await store_([&](store::Batches& store) { return store.open_results(id); });
+    if (!file) co_return std::unexpected(file.error());
+    co_return *file;
+}
+
+}  // namespace sheaf::service

@@ -1,11 +1,11 @@
 #include "app/config.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <cstdlib>
 #include <set>
 #include <thread>
+
+#include <fmt/format.h>
 #include <toml++/toml.h>
 
 #include "app/settings.h"
@@ -19,7 +19,8 @@ Result<BackendKind> parse_backend(const std::string& word) {
     if (word == "chat") return BackendKind::chat;
     if (word == "scene") return BackendKind::scene;
     if (word == "scripted") return BackendKind::scripted;
-    return fail(ErrorCode::invalid, "backend must be \"chat\", \"scene\" or \"scripted\", not \"" + word + "\"");
+    return fail(ErrorCode::invalid,
+                "backend must be \"chat\", \"scene\" or \"scripted\", not \"" + word + "\"");
 }
 
 Result<log::Level> parse_level(const std::string& word) {
@@ -37,8 +38,10 @@ void read_chat(Settings& model, backend::ChatOptions& chat) {
     model.read("key_env", key_variable);
     if (!key_variable.empty()) {
         const char* const key = std::getenv(key_variable.c_str());
-        if (key == nullptr) model.complain("key_env names the variable " + key_variable + ", which is not set");
-        else chat.key = Secret(key);
+        if (key == nullptr)
+            model.complain("key_env names the variable " + key_variable + ", which is not set");
+        else
+            chat.key = Secret(key);
     }
     model.read("frames_per_second", chat.frames_per_second, {0.01, 30});
     model.read("frames_max", chat.frames_max, {1, 4096});
@@ -69,8 +72,12 @@ ModelConfig read_model(Settings model) {
     if (!backend) model.complain(backend.error().message);
     config.backend = backend.value_or(BackendKind::scene);
     switch (config.backend) {
-        case BackendKind::chat: read_chat(model, config.chat); break;
-        case BackendKind::scripted: read_scripted(model, config.scripted); break;
+        case BackendKind::chat:
+            read_chat(model, config.chat);
+            break;
+        case BackendKind::scripted:
+            read_scripted(model, config.scripted);
+            break;
         case BackendKind::scene:
             config.concurrency = std::max(1U, std::thread::hardware_concurrency());
             model.read("ocr_every_s", config.scene.ocr_every_s, {0.1, 3600});
@@ -152,7 +159,8 @@ ModelConfig embedded_default() {
 void check_models(const std::vector<ModelConfig>& models, Settings& root) {
     std::set<std::string> names;
     for (const ModelConfig& model : models) {
-        if (!names.insert(model.name).second) root.complain("two [[model]] entries are named \"" + model.name + "\"");
+        if (!names.insert(model.name).second)
+            root.complain("two [[model]] entries are named \"" + model.name + "\"");
     }
 }
 
@@ -175,8 +183,10 @@ Result<Config> config_from(const toml::table& table) {
     root.read_milliseconds("stop_grace_s", config.stop_grace, 0s, 24h);
     root.read_milliseconds("lease_s", config.lease_time, 1s, 24h);
     root.read("requests_per_minute", config.requests_per_minute, {0, 1e9});
-    if (auto parsed = parse_level(level)) config.log_level = *parsed;
-    else root.complain(parsed.error().message);
+    if (auto parsed = parse_level(level))
+        config.log_level = *parsed;
+    else
+        root.complain(parsed.error().message);
     read_limits(root.table("limits"), config.limits);
     read_server(root.table("server"), config.server);
     read_media(root.table("media"), config.media);
@@ -193,7 +203,8 @@ Result<Config> config_from(const toml::table& table) {
 Result<Address> parse_address(const std::string& text) {
     const auto colon = text.rfind(':');
     if (colon == std::string::npos || colon == 0) {
-        return fail(ErrorCode::invalid, "An address is HOST:PORT, such as 127.0.0.1:8080, not \"" + text + "\".");
+        return fail(ErrorCode::invalid,
+                    "An address is HOST:PORT, such as 127.0.0.1:8080, not \"" + text + "\".");
     }
     Address address{.host = text.substr(0, colon)};
     if (address.host.starts_with('[') && address.host.ends_with(']')) {
@@ -211,8 +222,8 @@ Result<Config> parse_config(std::string_view text, std::string_view where) {
     try {
         return config_from(toml::parse(text, where));
     } catch (const toml::parse_error& error) {
-        return fail(ErrorCode::invalid, fmt::format("{} is not valid TOML: {} (line {})", where, error.description(),
-                                                    error.source().begin.line));
+        return fail(ErrorCode::invalid, fmt::format("{} is not valid TOML: {} (line {})", where,
+                                                    error.description(), error.source().begin.line));
     }
 }
 

@@ -57,8 +57,8 @@ struct Address {
 };
 Result<Address> parse_address(const std::string& text);
 
-// Reads the TOML file, if `path` is given, then SHEAF_* variables. invalid: what is wrong, where, and what would be
-// right; an unknown setting is an error, so that a misspelt one is not silently ignored.
+// Reads the TOML file, if `path` is given, then SHEAF_* variables. invalid: what is wrong, where, and what
+// would be right; an unknown setting is an error, so that a misspelt one is not silently ignored.
 Result<Config> read_config(const std::optional<std::filesystem::path>& path);
 // The same from text, for tests; `where` names it in messages.
 Result<Config> parse_config(std::string_view toml, std::string_view where);

@@ -37,7 +37,8 @@ TEST(Config, ReadsWhatIsSet) {
         delay_ms = 20
         fail_rate = 0.25
         concurrency = 64
-    )", "test.toml");
+    )",
+                                     "test.toml");
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->data, "/srv/sheaf");
     EXPECT_EQ(config->stop_grace, 2500ms);
@@ -54,11 +55,13 @@ TEST(Config, WhatIsWrongIsNamed) {
     EXPECT_EQ(fault_of("lissten = \"x\""), "lissten is not a setting");
     EXPECT_EQ(fault_of("[limits]\nbatch_tims_s = 1"), "limits.batch_tims_s is not a setting");
     EXPECT_EQ(fault_of("listen = 8080"), "listen must be a string");
-    EXPECT_EQ(fault_of("[limits]\nactive_batches_max = 1.5"), "limits: active_batches_max must be a whole number");
+    EXPECT_EQ(fault_of("[limits]\nactive_batches_max = 1.5"),
+              "limits: active_batches_max must be a whole number");
     EXPECT_EQ(fault_of("[[model]]\nname = \"x\"\nbackend = \"magic\""),
               "model[0]: backend must be \"chat\", \"scene\" or \"scripted\", not \"magic\"");
     EXPECT_EQ(fault_of("[[model]]\nbackend = \"scene\""), "model[0]: every [[model]] needs a name");
-    EXPECT_EQ(fault_of("[[model]]\nname = \"a\"\n[[model]]\nname = \"a\""), "two [[model]] entries are named \"a\"");
+    EXPECT_EQ(fault_of("[[model]]\nname = \"a\"\n[[model]]\nname = \"a\""),
+              "two [[model]] entries are named \"a\"");
     EXPECT_EQ(fault_of("[[model]]\nname = \"a\"\nbackend = \"scripted\"\nfail_rate = 2"),
               "model[0]: fail_rate must be from 0 to 1, not 2");
     EXPECT_NE(fault_of("listen = ").find("line 1"), std::string::npos);

@@ -1,9 +1,9 @@
 #include "app/engine.h"
 
+#include <thread>
+
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <thread>
 
 #include "app/settings.h"
 #include "app/status_routes.h"
@@ -26,24 +26,31 @@ constexpr std::size_t kFileThreads = 4;
 constexpr std::size_t kFetchThreads = 4;
 constexpr std::chrono::milliseconds kUploadsEvery{5'000};
 
-// The key that signs presigned URLs: made at the first start, kept over restarts, readable by the owner alone.
+// The key that signs presigned URLs: made at the first start, kept over restarts, readable by the owner
+// alone.
 Result<Secret> read_or_make_signing_key(const std::filesystem::path& path) {
     if (auto text = read_text_file(path)) return Secret(std::move(*text));
     std::array<unsigned char, 32> bytes{};
     fill_random(bytes.data(), bytes.size());
     const std::string key = to_hex(bytes);
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    const bool written = fd >= 0 && ::write(fd, key.data(), key.size()) == static_cast<ssize_t>(key.size()) && ::fsync(fd) == 0;
+    const bool written = fd >= 0 && ::write(fd, key.data(), key.size()) == static_cast<ssize_t>(key.size()) &&
+                         ::fsync(fd) == 0;
     if (fd >= 0) ::close(fd);
-    if (!written) return fail(ErrorCode::unavailable, "The signing key " + path.string() + " cannot be written.");
+    if (!written)
+        return fail(ErrorCode::unavailable, "The signing key " + path.string() + " cannot be written.");
     return Secret(key);
 }
 
-Result<std::unique_ptr<backend::Backend>> make_backend(const ModelConfig& model, async::Executor executor, async::Lane& cpu_lane) {
+Result<std::unique_ptr<backend::Backend>> make_backend(const ModelConfig& model, async::Executor executor,
+                                                       async::Lane& cpu_lane) {
     switch (model.backend) {
-        case BackendKind::chat: return backend::make_chat_backend(executor, model.chat);
-        case BackendKind::scene: return backend::make_scene_backend(cpu_lane, model.scene);
-        case BackendKind::scripted: return backend::make_scripted_backend(model.scripted);
+        case BackendKind::chat:
+            return backend::make_chat_backend(executor, model.chat);
+        case BackendKind::scene:
+            return backend::make_scene_backend(cpu_lane, model.scene);
+        case BackendKind::scripted:
+            return backend::make_scripted_backend(model.scripted);
     }
     return fail(ErrorCode::internal, "a backend of no known kind");
 }
@@ -52,7 +59,8 @@ Result<scheduler::Models> make_models(const Config& config, async::Executor exec
     scheduler::Models models;
     for (const ModelConfig& model : config.models) {
         auto made = make_backend(model, executor, cpu_lane);
-        if (!made) return fail(ErrorCode::invalid, "The model \"" + model.name + "\": " + made.error().message);
+        if (!made)
+            return fail(ErrorCode::invalid, "The model \"" + model.name + "\": " + made.error().message);
         models.try_emplace(model.name, scheduler::Model{.name = model.name,
                                                         .backend = std::move(*made),
                                                         .slots = model.concurrency,
@@ -73,7 +81,11 @@ media::FfmpegOptions media_options(const Config& config) {
 // Declared in the order of building: each part refers only to those above it.
 struct Engine::Parts {
     Parts(const Config& settings, async::Executor io_executor, async::Executor scheduler_executor)
-        : config(settings), io(io_executor), scheduler_home(scheduler_executor), behind(scheduler_executor), io_behind(io_executor) {}
+        : config(settings),
+          io(io_executor),
+          scheduler_home(scheduler_executor),
+          behind(scheduler_executor),
+          io_behind(io_executor) {}
 
     Config config;
     async::Executor io;
@@ -145,13 +157,14 @@ Result<> Engine::Parts::build_scheduler() {
 
     std::uint64_t seed = 0;
     fill_random(&seed, sizeof seed);
-    inputs = std::make_unique<scheduler::Inputs>(scheduler::Inputs::Parts{.assets = {store->assets(), store_lane},
-                                                                         .blobs = {*blobs, file_lane},
-                                                                         .fetch_lane = &fetch_lane,
-                                                                         .fetcher = fetcher.get(),
-                                                                         .media = media.get(),
-                                                                         .clock = &clock,
-                                                                         .limits = config.limits});
+    inputs =
+        std::make_unique<scheduler::Inputs>(scheduler::Inputs::Parts{.assets = {store->assets(), store_lane},
+                                                                     .blobs = {*blobs, file_lane},
+                                                                     .fetch_lane = &fetch_lane,
+                                                                     .fetcher = fetcher.get(),
+                                                                     .media = media.get(),
+                                                                     .clock = &clock,
+                                                                     .limits = config.limits});
     runner = std::make_unique<scheduler::Runner>(*inputs, seed);
     dispatcher = std::make_unique<scheduler::Dispatcher>(
         scheduler::Dispatcher::Parts{.executor = scheduler_home,
@@ -163,16 +176,19 @@ Result<> Engine::Parts::build_scheduler() {
                                      .clock = &clock,
                                      .lease_for = config.lease_time,
                                      .on_ended = [this] { publisher->wake(); }});
-    publisher = std::make_unique<scheduler::Publisher>(scheduler_home, async::Blocking<store::Batches>(store->batches(), store_lane),
-                                                       codecs);
-    reaper = std::make_unique<scheduler::Reaper>(async::Blocking<store::Batches>(store->batches(), store_lane), *dispatcher, clock);
+    publisher = std::make_unique<scheduler::Publisher>(
+        scheduler_home, async::Blocking<store::Batches>(store->batches(), store_lane), codecs);
+    reaper = std::make_unique<scheduler::Reaper>(
+        async::Blocking<store::Batches>(store->batches(), store_lane), *dispatcher, clock);
     return {};
 }
 
 void Engine::Parts::build_services() {
-    accounts = std::make_unique<service::Accounts>(async::Blocking<store::Keys>(store->keys(), store_lane), clock);
-    batches = std::make_unique<service::Batches>(async::Blocking<store::Batches>(store->batches(), store_lane), file_lane, clock,
-                                                 config.limits, [this] { dispatcher->wake(); });
+    accounts =
+        std::make_unique<service::Accounts>(async::Blocking<store::Keys>(store->keys(), store_lane), clock);
+    batches =
+        std::make_unique<service::Batches>(async::Blocking<store::Batches>(store->batches(), store_lane),
+                                           file_lane, clock, config.limits, [this] { dispatcher->wake(); });
     assets = std::make_unique<service::Assets>(
         service::Assets::Parts{.executor = io,
                                .store = {store->assets(), store_lane},
@@ -229,7 +245,8 @@ async::Task<void> Engine::Parts::stop_services() {
     co_await assets->stop();
 }
 
-Result<std::unique_ptr<Engine>> Engine::make(const Config& config, async::Executor io, async::Executor scheduler) {
+Result<std::unique_ptr<Engine>> Engine::make(const Config& config, async::Executor io,
+                                             async::Executor scheduler) {
     auto parts = std::make_unique<Parts>(config, io, scheduler);
     if (auto opened = parts->open_stores(); !opened) return std::unexpected(opened.error());
     if (auto built = parts->build_scheduler(); !built) return std::unexpected(built.error());
@@ -241,9 +258,13 @@ Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Engine::~Engine() = default;
 
-Result<> Engine::listen(const std::string& host, std::uint16_t port) { return parts_->server->listen(host, port); }
+Result<> Engine::listen(const std::string& host, std::uint16_t port) {
+    return parts_->server->listen(host, port);
+}
 
-std::uint16_t Engine::port() const { return parts_->server->port(); }
+std::uint16_t Engine::port() const {
+    return parts_->server->port();
+}
 
 async::Task<void> Engine::start() {
     co_await async::on(parts_->scheduler_home, parts_->start_scheduler());
@@ -258,10 +279,16 @@ async::Task<void> Engine::stop() {
     co_await both.wait_until_empty();
 }
 
-Result<> Engine::health() { return parts_->store->health(); }
+Result<> Engine::health() {
+    return parts_->store->health();
+}
 
-std::uint32_t Engine::running() const { return parts_->dispatcher->running(); }
+std::uint32_t Engine::running() const {
+    return parts_->dispatcher->running();
+}
 
-store::Store& Engine::store() { return *parts_->store; }
+store::Store& Engine::store() {
+    return *parts_->store;
+}
 
 }  // namespace sheaf::app

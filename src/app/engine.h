@@ -15,11 +15,12 @@ namespace sheaf::app {
 
 // Everything that makes a server, built in order and taken down in the reverse order.
 //
-// Two executors: `io` serves connections and runs the services, `scheduler` runs items. Built and destroyed while
-// neither runs; start() and stop() are awaited from a third.
+// Two executors: `io` serves connections and runs the services, `scheduler` runs items. Built and destroyed
+// while neither runs; start() and stop() are awaited from a third.
 class Engine {
 public:
-    static Result<std::unique_ptr<Engine>> make(const Config& config, async::Executor io, async::Executor scheduler);
+    static Result<std::unique_ptr<Engine>> make(const Config& config, async::Executor io,
+                                                async::Executor scheduler);
     ~Engine();
 
     // Binds; nothing is answered before start().

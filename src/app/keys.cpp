@@ -1,8 +1,8 @@
 #include "app/keys.h"
 
-#include <fmt/format.h>
-
 #include <cstdio>
+
+#include <fmt/format.h>
 
 #include "jsonl/writer.h"
 #include "service/accounts.h"
@@ -24,7 +24,8 @@ Result<std::unique_ptr<store::Store>> open_beside_the_server(const std::filesyst
 
 int create_key(const std::filesystem::path& data, const std::string& account, bool json) {
     if (!service::is_account_name(account)) {
-        return complain({.code = ErrorCode::invalid, .message = "An account's name has 1 to 64 of the characters A-Z a-z 0-9 _ . -"});
+        return complain({.code = ErrorCode::invalid,
+                         .message = "An account's name has 1 to 64 of the characters A-Z a-z 0-9 _ . -"});
     }
     auto store = open_beside_the_server(data);
     if (!store) return complain(store.error());
@@ -32,12 +33,18 @@ int create_key(const std::filesystem::path& data, const std::string& account, bo
     if (auto inserted = (*store)->keys().insert(key.stored); !inserted) return complain(inserted.error());
     if (json) {
         jsonl::Writer line;
-        line.open_object().member("id", key.stored.id).member("account", account).member("key", key.key.reveal()).close_object();
+        line.open_object()
+            .member("id", key.stored.id)
+            .member("account", account)
+            .member("key", key.key.reveal())
+            .close_object();
         fmt::print("{}\n", line.text());
     } else {
         fmt::print("{}\n", key.key.reveal());
-        fmt::print(stderr, "This key of the account \"{}\" is shown only now. Use it as the header x-api-key, or:\n"
-                           "  export SHEAF_API_KEY=<the key above>\n", account);
+        fmt::print(stderr,
+                   "This key of the account \"{}\" is shown only now. Use it as the header x-api-key, or:\n"
+                   "  export SHEAF_API_KEY=<the key above>\n",
+                   account);
     }
     return 0;
 }
@@ -54,11 +61,14 @@ int list_keys(const std::filesystem::path& data, bool json) {
             jsonl::Writer line;
             line.open_object().member("id", key.id).member("account", key.account.name);
             line.member("created_at", to_rfc3339(key.created_at));
-            if (revoked.empty()) line.member_null("revoked_at");
-            else line.member("revoked_at", revoked);
+            if (revoked.empty())
+                line.member_null("revoked_at");
+            else
+                line.member("revoked_at", revoked);
             fmt::print("{}\n", line.close_object().text());
         } else {
-            fmt::print("{:<14} {:<24} {:<26} {}\n", key.id, key.account.name, to_rfc3339(key.created_at), revoked);
+            fmt::print("{:<14} {:<24} {:<26} {}\n", key.id, key.account.name, to_rfc3339(key.created_at),
+                       revoked);
         }
     }
     return 0;
@@ -69,7 +79,9 @@ int revoke_key(const std::filesystem::path& data, const std::string& id) {
     if (!store) return complain(store.error());
     if (auto revoked = (*store)->keys().revoke(id, SystemClock{}.now()); !revoked) {
         if (revoked.error().code == ErrorCode::not_found) {
-            return complain({.code = ErrorCode::not_found, .message = "There is no key with the id \"" + id + "\"; `sheaf keys list` shows them."});
+            return complain(
+                {.code = ErrorCode::not_found,
+                 .message = "There is no key with the id \"" + id + "\"; `sheaf keys list` shows them."});
         }
         return complain(revoked.error());
     }

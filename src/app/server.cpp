@@ -1,12 +1,12 @@
 #include "app/server.h"
 
-#include <fmt/format.h>
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
 #include <thread>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <fmt/format.h>
 
 #include "app/engine.h"
 #include "app/keys.h"
@@ -36,16 +36,18 @@ private:
 
 std::string url_of(const Address& address, std::uint16_t port) {
     const bool is_ipv6 = address.host.find(':') != std::string::npos;
-    return is_ipv6 ? fmt::format("http://[{}]:{}", address.host, port) : fmt::format("http://{}:{}", address.host, port);
+    return is_ipv6 ? fmt::format("http://[{}]:{}", address.host, port)
+                   : fmt::format("http://{}:{}", address.host, port);
 }
 
 void say_how_to_use(const std::string& url, const Config& config, const std::optional<Secret>& first_key) {
     fmt::print("sheaf serves {} (data in {})\n", url, config.data.string());
     if (first_key) {
-        fmt::print("\nFirst start: this key of the account \"default\" was made. It is shown only now.\n\n"
-                   "  export SHEAF_API_KEY={}\n  export SHEAF_SERVER={}\n  sheaf submit my-video.mp4\n\n"
-                   "TwelveLabs SDKs: export TWELVELABS_BASE_URL={}/v1.3 and pass the key as the API key.\n\n",
-                   first_key->reveal(), url, url);
+        fmt::print(
+            "\nFirst start: this key of the account \"default\" was made. It is shown only now.\n\n"
+            "  export SHEAF_API_KEY={}\n  export SHEAF_SERVER={}\n  sheaf submit my-video.mp4\n\n"
+            "TwelveLabs SDKs: export TWELVELABS_BASE_URL={}/v1.3 and pass the key as the API key.\n\n",
+            first_key->reveal(), url, url);
     }
     std::fflush(stdout);
 }
@@ -55,7 +57,8 @@ Result<> write_port_file(const std::filesystem::path& path, std::uint16_t port) 
     if (path.empty()) return {};
     const std::filesystem::path temporary = path.string() + ".part";
     std::FILE* const file = std::fopen(temporary.c_str(), "w");
-    if (file == nullptr) return fail(ErrorCode::invalid, "The port file " + path.string() + " cannot be written.");
+    if (file == nullptr)
+        return fail(ErrorCode::invalid, "The port file " + path.string() + " cannot be written.");
     fmt::print(file, "{}\n", port);
     std::fclose(file);
     std::error_code error;
@@ -98,7 +101,8 @@ int serve(const Config& config) {
     Context control(1);
     auto engine = Engine::make(config, io.get_executor(), scheduler.get_executor());
     if (!engine) return complain(engine.error());
-    if (auto listening = (*engine)->listen(address->host, address->port); !listening) return complain(listening.error());
+    if (auto listening = (*engine)->listen(address->host, address->port); !listening)
+        return complain(listening.error());
     auto first_key = make_first_key((*engine)->store(), SystemClock{});
     if (!first_key) return complain(first_key.error());
 
@@ -108,18 +112,21 @@ int serve(const Config& config) {
         const ContextThread scheduler_thread(scheduler);
         auto life = [&]() -> async::Task<void> {
             co_await (*engine)->start();
-            if (auto written = write_port_file(config.port_file, (*engine)->port()); !written) code = complain(written.error());
+            if (auto written = write_port_file(config.port_file, (*engine)->port()); !written)
+                code = complain(written.error());
             say_how_to_use(url_of(*address, (*engine)->port()), config, *first_key);
             if (code == 0) {
                 if (const auto fault = co_await wait_for_the_end(**engine)) {
                     // What reached the disk is unknown now: nothing more may be acknowledged or written.
-                    log::error("the store has failed; ending at once, start again to recover", {{"why", fault->message}});
+                    log::error("the store has failed; ending at once, start again to recover",
+                               {{"why", fault->message}});
                     std::_Exit(5);
                 }
             }
             std::signal(SIGINT, SIG_DFL);
             std::signal(SIGTERM, SIG_DFL);
-            log::info("stopping", {{"running", (*engine)->running()}, {"grace_ms", config.stop_grace.count()}});
+            log::info("stopping",
+                      {{"running", (*engine)->running()}, {"grace_ms", config.stop_grace.count()}});
             co_await (*engine)->stop();
         };
         async::TaskGroup group(control.get_executor());

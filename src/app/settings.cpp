@@ -34,8 +34,10 @@ const toml::node* Settings::find(std::string_view name) {
 void Settings::read(std::string_view name, std::string& value) {
     const toml::node* const found = find(name);
     if (found == nullptr) return;
-    if (const auto* text = found->as_string()) value = text->get();
-    else complain(fmt::format("{} must be a string", name));
+    if (const auto* text = found->as_string())
+        value = text->get();
+    else
+        complain(fmt::format("{} must be a string", name));
 }
 
 void Settings::read(std::string_view name, std::vector<std::string>& value) {
@@ -45,8 +47,10 @@ void Settings::read(std::string_view name, std::vector<std::string>& value) {
     if (array == nullptr) return complain(fmt::format("{} must be an array of strings", name));
     value.clear();
     for (const toml::node& element : *array) {
-        if (const auto* text = element.as_string()) value.push_back(text->get());
-        else complain(fmt::format("{} must be an array of strings", name));
+        if (const auto* text = element.as_string())
+            value.push_back(text->get());
+        else
+            complain(fmt::format("{} must be an array of strings", name));
     }
 }
 
@@ -56,13 +60,14 @@ void Settings::read(std::string_view name, double& value, Range range) {
     const auto number = found->value<double>();
     if (!number || found->is_boolean()) return complain(fmt::format("{} must be a number", name));
     if (!(*number >= range.least && *number <= range.most)) {
-        return complain(fmt::format("{} must be from {} to {}, not {}", name, range.least, range.most, *number));
+        return complain(
+            fmt::format("{} must be from {} to {}, not {}", name, range.least, range.most, *number));
     }
     value = *number;
 }
 
-void Settings::read_milliseconds(std::string_view name, std::chrono::milliseconds& value, std::chrono::seconds least,
-                                 std::chrono::seconds most) {
+void Settings::read_milliseconds(std::string_view name, std::chrono::milliseconds& value,
+                                 std::chrono::seconds least, std::chrono::seconds most) {
     double seconds = std::chrono::duration<double>(value).count();
     read(name, seconds, {static_cast<double>(least.count()), static_cast<double>(most.count())});
     value = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
@@ -96,8 +101,10 @@ std::vector<Settings> Settings::tables(std::string_view name) {
     }
     for (const toml::node& element : *array) {
         const toml::table* const table = element.as_table();
-        if (table == nullptr) complain(fmt::format("{} must be written as [[{}]]", name, name));
-        else all.push_back(below(*table, fmt::format("{}[{}]", named(name), all.size())));
+        if (table == nullptr)
+            complain(fmt::format("{} must be written as [[{}]]", name, name));
+        else
+            all.push_back(below(*table, fmt::format("{}[{}]", named(name), all.size())));
     }
     return all;
 }

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <fmt/format.h>
-
 #include <chrono>
 #include <filesystem>
 #include <limits>
@@ -10,15 +8,17 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <toml++/toml.h>
 #include <vector>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
 
 #include "base/result.h"
 
 namespace sheaf::app {
 
-// Typed reading of one TOML table, which collects what is wrong with it: a wrong type, a value out of range, a
-// setting nobody asked for. The table must outlive it.
+// Typed reading of one TOML table, which collects what is wrong with it: a wrong type, a value out of range,
+// a setting nobody asked for. The table must outlive it.
 class Settings {
 public:
     struct Range {
@@ -37,8 +37,10 @@ public:
     void read(std::string_view name, Integer& value, Range range) {
         double number = static_cast<double>(value);
         read(name, number, range);
-        if (number != static_cast<double>(static_cast<Integer>(number))) complain(fmt::format("{} must be a whole number", name));
-        else value = static_cast<Integer>(number);
+        if (number != static_cast<double>(static_cast<Integer>(number)))
+            complain(fmt::format("{} must be a whole number", name));
+        else
+            value = static_cast<Integer>(number);
     }
     // A number of seconds, fractions allowed where the unit has them.
     template <class Rep, class Period>
@@ -48,8 +50,8 @@ public:
         read(name, seconds, {0, 1e9});
         value = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
     }
-    void read_milliseconds(std::string_view name, std::chrono::milliseconds& value, std::chrono::seconds least,
-                           std::chrono::seconds most);
+    void read_milliseconds(std::string_view name, std::chrono::milliseconds& value,
+                           std::chrono::seconds least, std::chrono::seconds most);
     // A number of milliseconds.
     void read_plain_milliseconds(std::string_view name, std::chrono::milliseconds& value);
 

@@ -1,8 +1,8 @@
-#include <gtest/gtest.h>
+#include <thread>
 
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
-#include <thread>
+#include <gtest/gtest.h>
 
 #include "async/blocking.h"
 #include "async/task_group.h"

@@ -1,13 +1,8 @@
 #pragma once
 
 // Compiled once for every module that uses coroutines: Asio costs seconds a file otherwise.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
-#include <boost/asio.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
 #include <chrono>
 #include <cstdint>
 #include <expected>
@@ -22,3 +17,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include <boost/asio.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <fmt/format.h>

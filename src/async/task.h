@@ -18,7 +18,9 @@ using Task = boost::asio::awaitable<T, Executor>;
 
 inline constexpr boost::asio::use_awaitable_t<Executor> use_task{};
 
-inline auto current_executor() { return boost::asio::this_coro::executor; }
+inline auto current_executor() {
+    return boost::asio::this_coro::executor;
+}
 
 // Runs `task` on another executor and resumes here with what it returned. Canceling the awaiting coroutine
 // cancels it.

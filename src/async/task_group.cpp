@@ -1,10 +1,11 @@
 #include "async/task_group.h"
 
+#include <exception>
+#include <list>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
-#include <exception>
-#include <list>
 
 #include "async/timer.h"
 #include "base/check.h"
@@ -37,17 +38,20 @@ struct TaskGroup::State {
 
 TaskGroup::TaskGroup(Executor executor) : state_(std::make_shared<State>(executor)) {}
 
-TaskGroup::~TaskGroup() { CHECK(state_->running.empty(), "a task group is emptied before it goes"); }
+TaskGroup::~TaskGroup() {
+    CHECK(state_->running.empty(), "a task group is emptied before it goes");
+}
 
 void TaskGroup::spawn(Task<void> task) {
     const auto state = state_;
     const auto entry = state->running.emplace(state->running.end());
-    boost::asio::co_spawn(state->executor, std::move(task),
-                          boost::asio::bind_cancellation_slot(entry->slot(), [state, entry](std::exception_ptr thrown) {
-                              check_ending(thrown);
-                              state->running.erase(entry);
-                              if (state->running.empty()) state->empty.ring();
-                          }));
+    boost::asio::co_spawn(
+        state->executor, std::move(task),
+        boost::asio::bind_cancellation_slot(entry->slot(), [state, entry](std::exception_ptr thrown) {
+            check_ending(thrown);
+            state->running.erase(entry);
+            if (state->running.empty()) state->empty.ring();
+        }));
 }
 
 void TaskGroup::stop() {
@@ -63,6 +67,8 @@ Task<void> TaskGroup::wait_until_empty() {
     while (!state->running.empty()) co_await state->empty.wait();
 }
 
-std::size_t TaskGroup::size() const { return state_->running.size(); }
+std::size_t TaskGroup::size() const {
+    return state_->running.size();
+}
 
 }  // namespace sheaf::async

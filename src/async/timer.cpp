@@ -7,7 +7,8 @@
 namespace sheaf::async {
 
 using SteadyTimer =
-    boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+    boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                      boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 Task<void> sleep_for(std::chrono::milliseconds time) {
     SteadyTimer timer(co_await current_executor(), time);

@@ -10,7 +10,9 @@ namespace {
 
 constexpr Timestamp kNoon{std::chrono::milliseconds{1'781'776'800'123}};
 
-TEST(Clock, PrintsUtcWithMilliseconds) { EXPECT_EQ(to_rfc3339(kNoon), "2026-06-18T10:00:00.123Z"); }
+TEST(Clock, PrintsUtcWithMilliseconds) {
+    EXPECT_EQ(to_rfc3339(kNoon), "2026-06-18T10:00:00.123Z");
+}
 
 TEST(Id, AnItemIdNamesItsBatchAndOrdinal) {
     const BatchId batch = make_batch_id(kNoon);
@@ -29,8 +31,9 @@ TEST(Id, AnItemIdNamesItsBatchAndOrdinal) {
 
 TEST(Id, EitherCaseIsReadAndNothingElse) {
     EXPECT_EQ(parse_raw_id("68F4DDAF8AAA60D33DF0E800"), parse_raw_id("68f4ddaf8aaa60d33df0e800"));
-    for (const std::string_view bad : {"", "68f4ddaf8aaa60d33df0e80", "68f4ddaf8aaa60d33df0e8000", "68f4ddaf8aaa60d33df0e80g",
-                                       "-8f4ddaf8aaa60d33df0e800", "68f4ddaf+aaa60d33df0e800", "0x68f4ddaf8aaa60d33df0e8"}) {
+    for (const std::string_view bad :
+         {"", "68f4ddaf8aaa60d33df0e80", "68f4ddaf8aaa60d33df0e8000", "68f4ddaf8aaa60d33df0e80g",
+          "-8f4ddaf8aaa60d33df0e800", "68f4ddaf+aaa60d33df0e800", "0x68f4ddaf8aaa60d33df0e8"}) {
         EXPECT_FALSE(parse_raw_id(bad)) << bad;
     }
 }
@@ -57,7 +60,9 @@ TEST(Hash, ConstantTimeComparisonTellsEqualFromNot) {
     EXPECT_FALSE(equal_in_constant_time("secret", "secrets"));
 }
 
-TEST(Secret, PrintsAsStars) { EXPECT_EQ(fmt::format("{}", Secret("hunter2")), "***"); }
+TEST(Secret, PrintsAsStars) {
+    EXPECT_EQ(fmt::format("{}", Secret("hunter2")), "***");
+}
 
 }  // namespace
 }  // namespace sheaf

@@ -1,10 +1,10 @@
 #include "base/hash.h"
 
+#include <cstring>
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-
-#include <cstring>
 
 #include "base/check.h"
 
@@ -51,7 +51,8 @@ __attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::string_view by
 Sha256 sha256(std::string_view bytes) {
     Sha256 digest{};
     unsigned int size = 0;
-    CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1, "SHA-256 failed");
+    CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1,
+          "SHA-256 failed");
     return digest;
 }
 
@@ -59,7 +60,8 @@ Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
     Sha256 digest{};
     unsigned int size = 0;
     CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-               reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(), &size) != nullptr,
+               reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(),
+               &size) != nullptr,
           "HMAC failed");
     return digest;
 }
@@ -78,7 +80,8 @@ std::string to_hex(std::span<const unsigned char> bytes) {
 std::string md5_hex(std::string_view bytes) {
     std::array<unsigned char, 16> digest{};
     unsigned int size = 0;
-    CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_md5(), nullptr) == 1, "MD5 failed");
+    CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_md5(), nullptr) == 1,
+          "MD5 failed");
     return to_hex(digest);
 }
 

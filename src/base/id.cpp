@@ -1,9 +1,9 @@
 #include "base/id.h"
 
+#include <charconv>
+
 #include <fmt/format.h>
 #include <openssl/rand.h>
-
-#include <charconv>
 
 #include "base/check.h"
 
@@ -22,7 +22,8 @@ void fill_random(void* bytes, std::size_t count) {
 
 RawId make_raw_id(Timestamp now) {
     RawId id;
-    id.seconds = static_cast<std::uint32_t>(std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count());
+    id.seconds =
+        static_cast<std::uint32_t>(std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count());
     fill_random(&id.random, sizeof id.random);
     id.random &= kRandomMask;
     return id;
@@ -47,14 +48,18 @@ std::optional<RawId> parse_raw_id(std::string_view text) {
     return id;
 }
 
-ItemId BatchId::item(std::uint32_t ordinal) const { return {*this, ordinal}; }
+ItemId BatchId::item(std::uint32_t ordinal) const {
+    return {*this, ordinal};
+}
 
 BatchId make_batch_id(Timestamp now) {
     const RawId raw = make_raw_id(now);
     return {raw.seconds, raw.random};
 }
 
-std::string to_string(const BatchId& id) { return to_string(RawId{id.seconds, id.random, 0}); }
+std::string to_string(const BatchId& id) {
+    return to_string(RawId{id.seconds, id.random, 0});
+}
 
 std::string to_string(const ItemId& id) {
     CHECK(id.ordinal <= kItemsMax, "an ordinal must fit into the id");

@@ -85,7 +85,9 @@ void fill_random(void* bytes, std::size_t count);
 
 template <>
 struct std::hash<sheaf::BatchId> {
-    std::size_t operator()(const sheaf::BatchId& id) const noexcept { return id.random ^ (std::size_t{id.seconds} << 32); }
+    std::size_t operator()(const sheaf::BatchId& id) const noexcept {
+        return id.random ^ (std::size_t{id.seconds} << 32);
+    }
 };
 template <>
 struct std::hash<sheaf::ItemId> {

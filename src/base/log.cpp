@@ -1,10 +1,10 @@
 #include "base/log.h"
 
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <memory>
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 
 namespace sheaf::log {
 namespace {
@@ -21,16 +21,21 @@ spdlog::logger& sink() {
 
 spdlog::level::level_enum to_spdlog(Level level) {
     switch (level) {
-        case Level::debug: return spdlog::level::debug;
-        case Level::info: return spdlog::level::info;
-        case Level::warning: return spdlog::level::warn;
-        case Level::error: return spdlog::level::err;
+        case Level::debug:
+            return spdlog::level::debug;
+        case Level::info:
+            return spdlog::level::info;
+        case Level::warning:
+            return spdlog::level::warn;
+        case Level::error:
+            return spdlog::level::err;
     }
     return spdlog::level::err;
 }
 
 bool needs_quotes(std::string_view text) {
-    return text.empty() || std::ranges::any_of(text, [](unsigned char c) { return c <= ' ' || c == '"' || c == 0x7f; });
+    return text.empty() ||
+           std::ranges::any_of(text, [](unsigned char c) { return c <= ' ' || c == '"' || c == 0x7f; });
 }
 
 // One line stays one line, whatever a client put into a name.
@@ -56,7 +61,9 @@ void append_value(std::string& line, std::string_view text) {
 
 }  // namespace
 
-void set_level(Level level) { sink().set_level(to_spdlog(level)); }
+void set_level(Level level) {
+    sink().set_level(to_spdlog(level));
+}
 
 void write(Level level, std::string_view message, Fields fields) {
     spdlog::logger& logger = sink();

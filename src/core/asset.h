@@ -21,11 +21,11 @@ struct Asset {
     AssetMethod method = AssetMethod::direct;
     AssetState state = AssetState::processing;
     std::string filename;
-    std::string source_url;     // of method url
-    std::string blob_key;       // empty until the bytes are there
-    std::uint64_t bytes = 0;    // known when ready
+    std::string source_url;   // of method url
+    std::string blob_key;     // empty until the bytes are there
+    std::uint64_t bytes = 0;  // known when ready
     MediaType type = MediaType::unknown;
-    std::string mime_type;      // from the content, never from the client
+    std::string mime_type;  // from the content, never from the client
     std::optional<double> duration_s;
     std::string details;        // what the probe found, as its dialect renders it; opaque here
     std::string user_metadata;  // a JSON object as text, or empty for none

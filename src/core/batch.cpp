@@ -6,12 +6,18 @@ namespace sheaf::core {
 
 std::uint32_t& Counts::of(ItemState state) {
     switch (state) {
-        case ItemState::queued: return queued;
-        case ItemState::running: return running;
-        case ItemState::succeeded: return succeeded;
-        case ItemState::failed: return failed;
-        case ItemState::canceled: return canceled;
-        case ItemState::expired: return expired;
+        case ItemState::queued:
+            return queued;
+        case ItemState::running:
+            return running;
+        case ItemState::succeeded:
+            return succeeded;
+        case ItemState::failed:
+            return failed;
+        case ItemState::canceled:
+            return canceled;
+        case ItemState::expired:
+            return expired;
     }
     CHECK(false, "an item state of no known value");
 }

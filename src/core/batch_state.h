@@ -19,9 +19,18 @@ enum class BatchEvent : std::uint8_t {
     expired,           // its time was up
 };
 
-enum class ItemState : std::uint8_t { queued = 0, running = 1, succeeded = 2, failed = 3, canceled = 4, expired = 5 };
+enum class ItemState : std::uint8_t {
+    queued = 0,
+    running = 1,
+    succeeded = 2,
+    failed = 3,
+    canceled = 4,
+    expired = 5
+};
 
-constexpr bool is_terminal(ItemState state) { return state >= ItemState::succeeded; }
+constexpr bool is_terminal(ItemState state) {
+    return state >= ItemState::succeeded;
+}
 
 // What an event makes of a batch and of its unfinished items. Nullopt: they stay as they are.
 struct Transition {
@@ -43,12 +52,12 @@ inline constexpr std::array kTransitions{
     Transition{BatchState::running, BatchEvent::cancel_requested, BatchState::canceling, EndReason::none,
                ItemState::canceled},
     Transition{BatchState::canceling, BatchEvent::drained, BatchState::ended, EndReason::canceled},
-    Transition{BatchState::accepted, BatchEvent::expired, BatchState::ended, EndReason::expired, ItemState::expired,
-               ItemState::expired},
-    Transition{BatchState::running, BatchEvent::expired, BatchState::ended, EndReason::expired, ItemState::expired,
-               ItemState::expired},
-    Transition{BatchState::canceling, BatchEvent::expired, BatchState::ended, EndReason::expired, ItemState::expired,
-               ItemState::expired},
+    Transition{BatchState::accepted, BatchEvent::expired, BatchState::ended, EndReason::expired,
+               ItemState::expired, ItemState::expired},
+    Transition{BatchState::running, BatchEvent::expired, BatchState::ended, EndReason::expired,
+               ItemState::expired, ItemState::expired},
+    Transition{BatchState::canceling, BatchEvent::expired, BatchState::ended, EndReason::expired,
+               ItemState::expired, ItemState::expired},
 };
 
 // The transition that `event` causes in `from`, or null when it is illegal there.

@@ -18,7 +18,8 @@ Batch a_batch(Counts counts, BatchState state = BatchState::running) {
 }
 
 TEST(BatchLife, ACancelTakesTheQueuedAndWaitsForTheRunning) {
-    const auto after = after_event(a_batch({.queued = 3, .running = 2, .succeeded = 1}), BatchEvent::cancel_requested, kNow);
+    const auto after =
+        after_event(a_batch({.queued = 3, .running = 2, .succeeded = 1}), BatchEvent::cancel_requested, kNow);
     ASSERT_TRUE(after);
     EXPECT_EQ(after->state, BatchState::canceling);
     EXPECT_EQ(after->counts, (Counts{.running = 2, .succeeded = 1, .canceled = 3}));
@@ -26,7 +27,8 @@ TEST(BatchLife, ACancelTakesTheQueuedAndWaitsForTheRunning) {
 }
 
 TEST(BatchLife, ACancelWithNothingRunningEndsAtOnce) {
-    const auto after = after_event(a_batch({.queued = 3}, BatchState::accepted), BatchEvent::cancel_requested, kNow);
+    const auto after =
+        after_event(a_batch({.queued = 3}, BatchState::accepted), BatchEvent::cancel_requested, kNow);
     ASSERT_TRUE(after);
     EXPECT_EQ(after->state, BatchState::ended);
     EXPECT_EQ(after->end_reason, EndReason::canceled);
@@ -35,7 +37,8 @@ TEST(BatchLife, ACancelWithNothingRunningEndsAtOnce) {
 
 TEST(BatchLife, ExpiryTakesTheRunningToo) {
     for (const BatchState state : {BatchState::accepted, BatchState::running, BatchState::canceling}) {
-        const auto after = after_event(a_batch({.queued = 1, .running = 2, .failed = 3}, state), BatchEvent::expired, kNow);
+        const auto after =
+            after_event(a_batch({.queued = 1, .running = 2, .failed = 3}, state), BatchEvent::expired, kNow);
         ASSERT_TRUE(after);
         EXPECT_EQ(after->end_reason, EndReason::expired);
         EXPECT_EQ(after->counts, (Counts{.failed = 3, .expired = 3}));
@@ -50,7 +53,8 @@ TEST(BatchLife, NothingHappensToAnEndedBatch) {
 }
 
 TEST(BatchLife, ASecondCancelIsNoTransition) {
-    EXPECT_FALSE(after_event(a_batch({.running = 1}, BatchState::canceling), BatchEvent::cancel_requested, kNow));
+    EXPECT_FALSE(
+        after_event(a_batch({.running = 1}, BatchState::canceling), BatchEvent::cancel_requested, kNow));
 }
 
 TEST(BatchLife, EveryTransitionKeepsTheNumberOfItems) {
@@ -64,8 +68,8 @@ TEST(BatchLife, EveryTransitionKeepsTheNumberOfItems) {
 }
 
 TEST(ItemLife, TerminalStatesNeverChange) {
-    constexpr std::array states{ItemState::queued,    ItemState::running,  ItemState::succeeded,
-                                ItemState::failed,    ItemState::canceled, ItemState::expired};
+    constexpr std::array states{ItemState::queued, ItemState::running,  ItemState::succeeded,
+                                ItemState::failed, ItemState::canceled, ItemState::expired};
     for (const ItemState from : states) {
         for (const ItemState to : states) {
             if (is_terminal(from)) EXPECT_FALSE(may_become(from, to));

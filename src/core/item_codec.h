@@ -16,8 +16,8 @@ class ItemCodec {
 public:
     virtual ~ItemCodec() = default;
 
-    // What the item asks, from the bytes the client sent and what the batch shares. An error is the item's end:
-    // it was checked at create, so this happens only when the code has changed since.
+    // What the item asks, from the bytes the client sent and what the batch shares. An error is the item's
+    // end: it was checked at create, so this happens only when the code has changed since.
     virtual Result<Inference> decode(const Batch& batch, std::string_view body) const = 0;
 
     // The item's line in the results, ended by '\n'. Rendered once; its bytes never change afterwards.

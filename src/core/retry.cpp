@@ -8,13 +8,14 @@ namespace {
 std::chrono::milliseconds jittered_wait(const RetryPolicy& policy, std::uint32_t times, double fraction) {
     const std::uint32_t doublings = std::min(times > 0 ? times - 1 : 0U, 20U);
     const auto bound = std::min(policy.first_wait * (std::int64_t{1} << doublings), policy.wait_max);
-    return std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(bound.count()) * fraction));
+    return std::chrono::milliseconds(
+        static_cast<std::int64_t>(static_cast<double>(bound.count()) * fraction));
 }
 
 }  // namespace
 
-Decision decide(const RetryPolicy& policy, const Outcome& outcome, std::uint32_t attempt, std::uint32_t overloads,
-                double fraction) {
+Decision decide(const RetryPolicy& policy, const Outcome& outcome, std::uint32_t attempt,
+                std::uint32_t overloads, double fraction) {
     if (const auto* answer = std::get_if<Answer>(&outcome)) return Done{*answer};
     if (const auto* refused = std::get_if<Refused>(&outcome)) return GiveUp{refused->failure};
     if (const auto* overloaded = std::get_if<Overloaded>(&outcome)) {

@@ -25,7 +25,8 @@ std::vector<Share> share_slots(std::span<const Candidate> candidates, std::uint3
     };
     std::priority_queue<Turn, std::vector<Turn>, decltype(later)> turns(later);
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-        if (candidates[i].waiting > 0) turns.push({held_by_account[candidates[i].account], candidates[i].running, i});
+        if (candidates[i].waiting > 0)
+            turns.push({held_by_account[candidates[i].account], candidates[i].running, i});
     }
 
     std::vector<std::uint32_t> given(candidates.size(), 0);

@@ -22,9 +22,9 @@ struct Share {
     bool operator==(const Share&) const = default;
 };
 
-// Deals `slots` out one by one: to the account that holds the fewest, and within it to the batch that holds the
-// fewest, the older on a tie. So a batch of one is not kept waiting by a batch of a thousand, nor an account by
-// another's batches. Shares are never empty and never larger than what waits.
+// Deals `slots` out one by one: to the account that holds the fewest, and within it to the batch that holds
+// the fewest, the older on a tie. So a batch of one is not kept waiting by a batch of a thousand, nor an
+// account by another's batches. Shares are never empty and never larger than what waits.
 std::vector<Share> share_slots(std::span<const Candidate> candidates, std::uint32_t slots);
 
 }  // namespace sheaf::scheduler

@@ -30,7 +30,8 @@ TEST(ShareSlots, BatchesOfOneAccountShareEvenlyOlderFirst) {
 }
 
 TEST(ShareSlots, AccountsShareEvenlyHoweverManyBatchesTheyHave) {
-    const std::vector<Candidate> candidates{{kOld, kAnna, 100, 0}, {kNew, kAnna, 100, 0}, {kOther, kBert, 100, 0}};
+    const std::vector<Candidate> candidates{
+        {kOld, kAnna, 100, 0}, {kNew, kAnna, 100, 0}, {kOther, kBert, 100, 0}};
     const auto shares = share_slots(candidates, 8);
     EXPECT_EQ(shares, (std::vector<Share>{{kOld, 2}, {kNew, 2}, {kOther, 4}}));
 }

@@ -27,7 +27,8 @@ private:
 };
 
 core::ItemState state_of(const core::Ending& ending) {
-    return std::holds_alternative<core::Succeeded>(ending) ? core::ItemState::succeeded : core::ItemState::failed;
+    return std::holds_alternative<core::Succeeded>(ending) ? core::ItemState::succeeded
+                                                           : core::ItemState::failed;
 }
 
 core::Usage usage_of(const core::Ending& ending) {
@@ -98,22 +99,26 @@ async::Task<void> Dispatcher::refresh() {
         const auto held = static_cast<std::uint32_t>(active.leases.size());
         active.batch = std::move(batch);
         // Running but not ours: its lease was lost, and the store hands it out again once it has ended.
-        const std::uint32_t lost = active.batch.counts.running > held ? active.batch.counts.running - held : 0;
-        active.waiting = lost + (active.batch.state == core::BatchState::canceling ? 0 : active.batch.counts.queued);
+        const std::uint32_t lost =
+            active.batch.counts.running > held ? active.batch.counts.running - held : 0;
+        active.waiting =
+            lost + (active.batch.state == core::BatchState::canceling ? 0 : active.batch.counts.queued);
     }
     // A batch may have come and gone between two looks.
     if (any_ended || unfinished->empty()) parts_.on_ended();
 }
 
 void Dispatcher::drop_ended() {
-    std::erase_if(active_, [](const auto& entry) { return entry.second.ended && entry.second.flights.size() == 0; });
+    std::erase_if(active_,
+                  [](const auto& entry) { return entry.second.ended && entry.second.flights.size() == 0; });
 }
 
 std::vector<Candidate> Dispatcher::candidates_for(const Model& model) const {
     std::vector<Candidate> candidates;
     for (const auto& [id, active] : active_) {
         if (active.ended || active.batch.model != model.name) continue;
-        candidates.push_back({id, active.batch.account, active.waiting, static_cast<std::uint32_t>(active.leases.size())});
+        candidates.push_back(
+            {id, active.batch.account, active.waiting, static_cast<std::uint32_t>(active.leases.size())});
     }
     return candidates;
 }
@@ -142,7 +147,8 @@ async::Task<void> Dispatcher::claim(Share share, Model& model) {
     if (!claimed) {
         active.waiting = 0;
         if (claimed.error().code == ErrorCode::not_found) co_return;
-        log::error("items could not be leased", {{"batch", to_string(share.batch)}, {"why", claimed.error().message}});
+        log::error("items could not be leased",
+                   {{"batch", to_string(share.batch)}, {"why", claimed.error().message}});
         store_changed_ = true;
         co_await async::sleep_for(kTroubleWait);
         co_return;
@@ -156,20 +162,24 @@ async::Task<void> Dispatcher::claim(Share share, Model& model) {
     for (core::Lease& lease : claimed->damaged) {
         log::error("a stored request is damaged", {{"item", to_string(lease.item.id)}});
         active.leases.emplace(lease.item.id.ordinal, lease);
-        active.flights.spawn(land(active, std::move(lease),
-                                  core::Failed{{"internal_server_error", "The stored request is damaged; submit it again."}}));
+        active.flights.spawn(
+            land(active, std::move(lease),
+                 core::Failed{{"internal_server_error", "The stored request is damaged; submit it again."}}));
     }
 }
 
-async::Task<core::Ending> Dispatcher::ending_of(const core::Batch& batch, const core::Lease& lease, Model& model) {
+async::Task<core::Ending> Dispatcher::ending_of(const core::Batch& batch, const core::Lease& lease,
+                                                Model& model) {
     if (lease.attempt > parts_.leases_max) {
-        co_return core::Failed{{"analysis_failed", fmt::format("The server stopped {} times while it worked on this item.",
-                                                               lease.attempt - 1)}};
+        co_return core::Failed{
+            {"analysis_failed",
+             fmt::format("The server stopped {} times while it worked on this item.", lease.attempt - 1)}};
     }
     auto inference = parts_.codecs.at(batch.dialect)->decode(batch, lease.body);
     if (!inference) co_return core::Failed{{"internal_server_error", inference.error().message}};
     co_return co_await parts_.runner->run(
-        model, Run{.account = batch.account, .inference = std::move(*inference), .custom_id = lease.item.custom_id});
+        model,
+        Run{.account = batch.account, .inference = std::move(*inference), .custom_id = lease.item.custom_id});
 }
 
 async::Task<void> Dispatcher::fly(Active& active, core::Lease lease, Model& model) {
@@ -191,15 +201,18 @@ async::Task<void> Dispatcher::land(Active& active, core::Lease lease, core::Endi
                              .finished_at = *item.finished_at});
 }
 
-void Dispatcher::forget_written(std::span<const store::ItemResult> results, std::span<const core::Batch> ended) {
+void Dispatcher::forget_written(std::span<const store::ItemResult> results,
+                                std::span<const core::Batch> ended) {
     for (const store::ItemResult& result : results) {
         if (const auto found = active_.find(result.item.batch); found != active_.end()) {
             found->second.leases.erase(result.item.ordinal);
         }
     }
     for (const core::Batch& batch : ended) {
-        log::info("batch ended", {{"batch", to_string(batch.id)}, {"reason", to_string(batch.end_reason)},
-                                  {"succeeded", batch.counts.succeeded}, {"failed", batch.counts.failed}});
+        log::info("batch ended", {{"batch", to_string(batch.id)},
+                                  {"reason", to_string(batch.end_reason)},
+                                  {"succeeded", batch.counts.succeeded},
+                                  {"failed", batch.counts.failed}});
         if (const auto found = active_.find(batch.id); found != active_.end()) found->second.ended = true;
     }
     if (!ended.empty()) parts_.on_ended();
@@ -217,7 +230,8 @@ async::Task<void> Dispatcher::renew_leases() {
         }
         if (held.empty()) continue;
         const Timestamp until = parts_.clock->now() + parts_.lease_for;
-        auto renewed = co_await parts_.queue([&](store::ItemQueue& queue) { return queue.renew(held, until); });
+        auto renewed =
+            co_await parts_.queue([&](store::ItemQueue& queue) { return queue.renew(held, until); });
         if (!renewed) log::error("leases could not be renewed", {{"why", renewed.error().message}});
     }
 }
@@ -266,12 +280,14 @@ async::Task<core::Ending> Dispatcher::live(AccountId account, core::Inference in
     while (model.live_running >= model.live_slots) co_await live_slot_freed_.wait_for(kLookEvery);
     const Slot slot(model.live_running, live_slot_freed_);
     co_return co_await parts_.runner->run(
-        model, Run{.account = std::move(account), .inference = std::move(inference), .on_text = std::move(on_text)});
+        model,
+        Run{.account = std::move(account), .inference = std::move(inference), .on_text = std::move(on_text)});
 }
 
 async::Task<core::Ending> Dispatcher::run_live(AccountId account, core::Inference inference,
                                                std::function<void(std::string_view)> on_text) {
-    if (!on_text) co_return co_await async::on(parts_.executor, live(std::move(account), std::move(inference), {}));
+    if (!on_text)
+        co_return co_await async::on(parts_.executor, live(std::move(account), std::move(inference), {}));
 
     // Fragments travel to the caller's executor ahead of the ending. Once the caller is gone they go nowhere.
     const async::Executor home = co_await async::current_executor();

@@ -25,10 +25,11 @@ namespace sheaf::scheduler {
 // By the name of the dialect that a batch came in by.
 using Codecs = std::map<std::string, const core::ItemCodec*, std::less<>>;
 
-// Keeps every model's slots filled: leases items as slots become free, runs each, hands its result to the finisher.
+// Keeps every model's slots filled: leases items as slots become free, runs each, hands its result to the
+// finisher.
 //
-// It claims as many items as there are free slots, never more; an arrival or a completion wakes it, no timer polls.
-// Belongs to the scheduler's executor, but for wake() and run_live(), which any thread may call.
+// It claims as many items as there are free slots, never more; an arrival or a completion wakes it, no timer
+// polls. Belongs to the scheduler's executor, but for wake() and run_live(), which any thread may call.
 class Dispatcher final : public service::LiveRunner {
 public:
     struct Parts {
@@ -40,7 +41,8 @@ public:
         Codecs codecs;
         const Clock* clock = nullptr;
         std::chrono::milliseconds lease_for{60'000};
-        // Leases of one item after which it fails: an item that takes the process down each time must run out.
+        // Leases of one item after which it fails: an item that takes the process down each time must run
+        // out.
         std::uint32_t leases_max = 25;
         // Called when a batch has ended, whatever ended it.
         std::function<void()> on_ended;
@@ -51,8 +53,8 @@ public:
     void wake();
     // Leases and runs until stop().
     async::Task<void> run();
-    // Claims no more, lets what runs finish for `grace`, then gives the leases of the rest back. Results that are
-    // there are written down before it returns.
+    // Claims no more, lets what runs finish for `grace`, then gives the leases of the rest back. Results that
+    // are there are written down before it returns.
     async::Task<void> stop(std::chrono::milliseconds grace);
 
     // Batches known to be unfinished whose time is up.
@@ -71,7 +73,8 @@ private:
         async::TaskGroup flights;
         std::uint32_t waiting = 0;  // items that a claim may get, as far as is known
         bool ended = false;
-        std::map<std::uint32_t, core::Lease> leases;  // by ordinal: what a crash would leave to the next start
+        std::map<std::uint32_t, core::Lease>
+            leases;  // by ordinal: what a crash would leave to the next start
     };
 
     async::Task<void> refresh();

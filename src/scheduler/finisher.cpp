@@ -22,17 +22,20 @@ async::Task<void> Finisher::push(store::ItemResult result) {
 
 async::Task<void> Finisher::write_group() {
     const std::size_t count = std::min(pending_.size(), kGroupMax);
-    std::vector<store::ItemResult> group(std::make_move_iterator(pending_.begin()),
-                                         std::make_move_iterator(pending_.begin() + static_cast<std::ptrdiff_t>(count)));
+    std::vector<store::ItemResult> group(
+        std::make_move_iterator(pending_.begin()),
+        std::make_move_iterator(pending_.begin() + static_cast<std::ptrdiff_t>(count)));
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
     writing_ = true;
     auto report = co_await queue_([&](store::ItemQueue& queue) { return queue.finish(group); });
     writing_ = false;
     refused_ = !report;
     if (!report) {
-        log::error("results could not be written; they are kept",
-                   {{"count", group.size()}, {"code", to_string(report.error().code)}, {"why", report.error().message}});
-        pending_.insert(pending_.begin(), std::make_move_iterator(group.begin()), std::make_move_iterator(group.end()));
+        log::error("results could not be written; they are kept", {{"count", group.size()},
+                                                                   {"code", to_string(report.error().code)},
+                                                                   {"why", report.error().message}});
+        pending_.insert(pending_.begin(), std::make_move_iterator(group.begin()),
+                        std::make_move_iterator(group.end()));
         written_.ring();
         co_await async::sleep_for(kRetryWait);
         co_return;
@@ -54,7 +57,8 @@ async::Task<void> Finisher::run() {
 }
 
 async::Task<void> Finisher::flush() {
-    while ((!pending_.empty() || writing_) && !refused_) co_await written_.wait_for(std::chrono::milliseconds{50});
+    while ((!pending_.empty() || writing_) && !refused_)
+        co_await written_.wait_for(std::chrono::milliseconds{50});
 }
 
 }  // namespace sheaf::scheduler

@@ -11,14 +11,15 @@
 
 namespace sheaf::scheduler {
 
-// Writes results down in groups: while one group is being synced the next one gathers, so a slow disk makes larger
-// groups and not a longer queue. Belongs to the scheduler's executor.
+// Writes results down in groups: while one group is being synced the next one gathers, so a slow disk makes
+// larger groups and not a longer queue. Belongs to the scheduler's executor.
 //
 // A result that cannot be written (the disk is full) is kept and tried again until it can.
 class Finisher {
 public:
     // What became durable, and the batches that it ended.
-    using OnWritten = std::function<void(std::span<const store::ItemResult>, std::span<const core::Batch> ended)>;
+    using OnWritten =
+        std::function<void(std::span<const store::ItemResult>, std::span<const core::Batch> ended)>;
     Finisher(async::Executor executor, async::Blocking<store::ItemQueue> queue, OnWritten on_written);
 
     // Waits while too much is unwritten already; the result is durable some time after it returns.

@@ -1,11 +1,11 @@
 #include "scheduler/inputs.h"
 
-#include <openssl/evp.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+
+#include <openssl/evp.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "scheduler/video_rules.h"
@@ -20,14 +20,19 @@ using core::Refused;
 constexpr std::size_t kProbedMax = 4096;
 constexpr std::string_view kInlinePrefix = "inputs/";
 
-Refused refuse(std::string code, std::string message) { return {Failure{std::move(code), std::move(message)}}; }
+Refused refuse(std::string code, std::string message) {
+    return {Failure{std::move(code), std::move(message)}};
+}
 
-Broken broken(const Error& error) { return {Failure{"internal_server_error", error.message}}; }
+Broken broken(const Error& error) {
+    return {Failure{"internal_server_error", error.message}};
+}
 
 Result<std::string> decode_base64(std::string_view text) {
     std::string bytes(text.size() / 4 * 3 + 3, '\0');
-    const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                     reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+    const int size =
+        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
     if (size < 0) return fail(ErrorCode::invalid, "The base64 text cannot be decoded.");
     std::size_t padding = 0;
     while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
@@ -46,7 +51,8 @@ Result<std::string> read_file(const blob::BlobFile& file) {
     std::string bytes(file.bytes(), '\0');
     std::size_t done = 0;
     while (done < bytes.size()) {
-        const ssize_t got = ::pread(file.fd(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+        const ssize_t got =
+            ::pread(file.fd(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return fail(ErrorCode::unavailable, "A stored file could not be read.");
         done += static_cast<std::size_t>(got);
@@ -58,13 +64,15 @@ Result<std::string> read_file(const blob::BlobFile& file) {
 Result<blob::BlobFile> open_and_unname(blob::BlobStore& blobs, std::string_view key) {
     auto file = blobs.open(key);
     if (auto removed = blobs.remove(key); !removed) {
-        log::warning("a temporary file could not be removed", {{"key", key}, {"why", removed.error().message}});
+        log::warning("a temporary file could not be removed",
+                     {{"key", key}, {"why", removed.error().message}});
     }
     return file;
 }
 
 bool is_ours_to_fix(const Error& error) {
-    return error.code == ErrorCode::unavailable || error.code == ErrorCode::no_space || error.code == ErrorCode::internal;
+    return error.code == ErrorCode::unavailable || error.code == ErrorCode::no_space ||
+           error.code == ErrorCode::internal;
 }
 
 }  // namespace
@@ -73,13 +81,16 @@ std::string_view sniff_image(std::string_view bytes) {
     using namespace std::string_view_literals;
     if (bytes.starts_with("\xff\xd8\xff"sv)) return "image/jpeg";
     if (bytes.starts_with("\x89PNG\r\n\x1a\n"sv)) return "image/png";
-    if (bytes.size() > 12 && bytes.starts_with("RIFF"sv) && bytes.substr(8, 4) == "WEBP"sv) return "image/webp";
+    if (bytes.size() > 12 && bytes.starts_with("RIFF"sv) && bytes.substr(8, 4) == "WEBP"sv)
+        return "image/webp";
     if (bytes.starts_with("GIF87a"sv) || bytes.starts_with("GIF89a"sv)) return "image/gif";
     if (bytes.size() > 26 && bytes.starts_with("BM"sv)) return "image/bmp";
     return {};
 }
 
-std::string Inputs::new_key() const { return std::string(kInlinePrefix) + to_string(make_raw_id(parts_.clock->now())); }
+std::string Inputs::new_key() const {
+    return std::string(kInlinePrefix) + to_string(make_raw_id(parts_.clock->now()));
+}
 
 async::Task<void> Inputs::clear_leftovers() {
     auto cleared = co_await parts_.blobs([](blob::BlobStore& blobs) -> Result<> {
@@ -93,8 +104,10 @@ async::Task<void> Inputs::clear_leftovers() {
     if (!cleared) log::warning("temporary files of an earlier run stay", {{"why", cleared.error().message}});
 }
 
-async::Task<Inputs::Found<Inputs::File>> Inputs::asset_file(AccountId account, AssetId id, core::MediaType wanted) {
-    const std::string unavailable = wanted == core::MediaType::video ? "asset_unavailable" : "media_source_unavailable";
+async::Task<Inputs::Found<Inputs::File>> Inputs::asset_file(AccountId account, AssetId id,
+                                                            core::MediaType wanted) {
+    const std::string unavailable =
+        wanted == core::MediaType::video ? "asset_unavailable" : "media_source_unavailable";
     auto asset = co_await parts_.assets([&](store::Assets& assets) { return assets.find(account, id); });
     if (!asset && asset.error().code == ErrorCode::not_found) {
         co_return refuse(unavailable, "The asset " + to_string(id) + " no longer exists.");
@@ -104,7 +117,8 @@ async::Task<Inputs::Found<Inputs::File>> Inputs::asset_file(AccountId account, A
         co_return refuse(unavailable, "The asset " + to_string(id) + " is not ready.");
     }
     if (asset->type != wanted) {
-        co_return refuse(unavailable, "The asset " + to_string(id) + " is not of the kind that is needed here.");
+        co_return refuse(unavailable,
+                         "The asset " + to_string(id) + " is not of the kind that is needed here.");
     }
     auto file = co_await parts_.blobs([&](blob::BlobStore& blobs) { return blobs.open(asset->blob_key); });
     if (!file && file.error().code == ErrorCode::not_found) {
@@ -165,8 +179,10 @@ async::Task<Inputs::Found<Inputs::File>> Inputs::fetched_file(std::string url, c
 
 async::Task<Inputs::Found<Inputs::File>> Inputs::find_file(AccountId account, core::MediaSource source,
                                                            core::MediaType wanted) {
-    if (const auto* asset = std::get_if<core::FromAsset>(&source)) co_return co_await asset_file(account, asset->id, wanted);
-    if (auto* url = std::get_if<core::FromUrl>(&source)) co_return co_await fetched_file(std::move(url->url), wanted);
+    if (const auto* asset = std::get_if<core::FromAsset>(&source))
+        co_return co_await asset_file(account, asset->id, wanted);
+    if (auto* url = std::get_if<core::FromUrl>(&source))
+        co_return co_await fetched_file(std::move(url->url), wanted);
     co_return co_await inline_file(std::move(std::get<core::FromBase64>(source).text), wanted);
 }
 
@@ -187,7 +203,8 @@ async::Task<Result<media::MediaInfo>> Inputs::probe(File file) {
     co_return info;
 }
 
-async::Task<Inputs::Found<std::shared_ptr<media::Video>>> Inputs::open_video(AccountId account, core::MediaSource source) {
+async::Task<Inputs::Found<std::shared_ptr<media::Video>>> Inputs::open_video(AccountId account,
+                                                                             core::MediaSource source) {
     auto found = co_await find_file(account, std::move(source), core::MediaType::video);
     if (auto* refused = std::get_if<Refused>(&found)) co_return std::move(*refused);
     if (auto* failed = std::get_if<Broken>(&found)) co_return std::move(*failed);
@@ -198,7 +215,8 @@ async::Task<Inputs::Found<std::shared_ptr<media::Video>>> Inputs::open_video(Acc
     co_return parts_.media->open(file.key, file.bytes, std::move(*info));
 }
 
-async::Task<Inputs::Found<backend::ImageInput>> Inputs::read_image(AccountId account, core::NamedImage image) {
+async::Task<Inputs::Found<backend::ImageInput>> Inputs::read_image(AccountId account,
+                                                                   core::NamedImage image) {
     const std::string name = image.name;
     auto found = co_await find_file(account, std::move(image.source), core::MediaType::image);
     if (auto* refused = std::get_if<Refused>(&found)) {
@@ -217,13 +235,15 @@ async::Task<Inputs::Found<backend::ImageInput>> Inputs::read_image(AccountId acc
     co_return backend::ImageInput{name, std::string(mime_type), std::move(*bytes)};
 }
 
-async::Task<std::variant<Prepared, Refused, Broken>> Inputs::prepare(AccountId account, core::VideoAnalysis analysis) {
+async::Task<std::variant<Prepared, Refused, Broken>> Inputs::prepare(AccountId account,
+                                                                     core::VideoAnalysis analysis) {
     Prepared prepared;
     auto video = co_await open_video(account, analysis.video);
     if (auto* refused = std::get_if<Refused>(&video)) co_return std::move(*refused);
     if (auto* failed = std::get_if<Broken>(&video)) co_return std::move(*failed);
     prepared.video = std::get<std::shared_ptr<media::Video>>(std::move(video));
-    if (auto fault = find_video_fault(prepared.video->info(), analysis, parts_.limits)) co_return Refused{std::move(*fault)};
+    if (auto fault = find_video_fault(prepared.video->info(), analysis, parts_.limits))
+        co_return Refused{std::move(*fault)};
 
     std::vector<core::NamedImage> images = std::move(analysis.prompt.images);
     if (auto* segments = std::get_if<core::SegmentsOutput>(&analysis.output)) {

@@ -45,7 +45,7 @@ public:
 
     // Refused: the item's fault, such as asset_unavailable or video_duration_too_short. Broken: it may pass.
     async::Task<std::variant<Prepared, core::Refused, core::Broken>> prepare(AccountId account,
-                                                                            core::VideoAnalysis analysis);
+                                                                             core::VideoAnalysis analysis);
     // Removes what an earlier process fetched and did not clear away. Before the first prepare().
     async::Task<void> clear_leftovers();
 
@@ -77,7 +77,8 @@ private:
     std::unordered_map<std::string, std::list<Probed>::iterator> probed_by_key_;
 };
 
-// The image type that the first bytes tell: "image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"; else empty.
+// The image type that the first bytes tell: "image/jpeg", "image/png", "image/webp", "image/gif",
+// "image/bmp"; else empty.
 std::string_view sniff_image(std::string_view bytes);
 
 }  // namespace sheaf::scheduler

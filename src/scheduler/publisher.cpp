@@ -19,7 +19,8 @@ async::Task<void> Publisher::publish(core::Batch batch) {
         const bool expired = item.state == core::ItemState::expired;
         return codec.line(of, item, expired ? core::Ending(core::Expired{}) : core::Ending(core::Canceled{}));
     };
-    auto published = co_await batches_([&](store::Batches& batches) { return batches.publish(batch.id, render); });
+    auto published =
+        co_await batches_([&](store::Batches& batches) { return batches.publish(batch.id, render); });
     if (!published && published.error().code != ErrorCode::not_found) {
         log::error("results could not be laid out; they are still served from the log",
                    {{"batch", to_string(batch.id)}, {"why", published.error().message}});

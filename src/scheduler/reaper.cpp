@@ -21,18 +21,22 @@ async::Task<void> Reaper::expire(Timestamp now) {
 }
 
 async::Task<void> Reaper::purge(Timestamp now) {
-    auto over = co_await batches_([&](store::Batches& batches) { return batches.due_for_purge(now, kPurgesAtOnce); });
+    auto over =
+        co_await batches_([&](store::Batches& batches) { return batches.due_for_purge(now, kPurgesAtOnce); });
     if (!over) co_return;
     for (const core::Batch& batch : *over) {
         const BatchId id = batch.id;
         if (batch.state != core::BatchState::ended) {
-            (void)co_await batches_([&](store::Batches& batches) { return batches.apply(id, core::BatchEvent::expired, now); });
+            (void)co_await batches_(
+                [&](store::Batches& batches) { return batches.apply(id, core::BatchEvent::expired, now); });
         }
         auto removed = co_await batches_([&](store::Batches& batches) { return batches.remove(id); });
         if (removed) log::info("batch purged", {{"batch", to_string(id)}});
     }
-    auto forgotten = co_await batches_([&](store::Batches& batches) { return batches.forget_idempotent(now); });
-    if (!forgotten) log::warning("idempotency keys could not be cleared", {{"why", forgotten.error().message}});
+    auto forgotten =
+        co_await batches_([&](store::Batches& batches) { return batches.forget_idempotent(now); });
+    if (!forgotten)
+        log::warning("idempotency keys could not be cleared", {{"why", forgotten.error().message}});
 }
 
 async::Task<void> Reaper::run() {

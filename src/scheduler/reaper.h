@@ -9,9 +9,11 @@
 
 namespace sheaf::scheduler {
 
-// Ends batches whose time is up and removes those whose retention is over. Belongs to the scheduler's executor.
+// Ends batches whose time is up and removes those whose retention is over. Belongs to the scheduler's
+// executor.
 //
-// Looks once a second; readers end an overdue batch themselves before they show it, so nobody sees the second.
+// Looks once a second; readers end an overdue batch themselves before they show it, so nobody sees the
+// second.
 class Reaper {
 public:
     Reaper(async::Blocking<store::Batches> batches, Dispatcher& dispatcher, const Clock& clock)

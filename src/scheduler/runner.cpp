@@ -5,7 +5,8 @@
 
 namespace sheaf::scheduler {
 
-async::Task<core::Outcome> Runner::attempt(Model& model, Run run, std::uint32_t attempt, bool& text_was_sent) {
+async::Task<core::Outcome> Runner::attempt(Model& model, Run run, std::uint32_t attempt,
+                                           bool& text_was_sent) {
     const auto& analysis = std::get<core::VideoAnalysis>(run.inference);
     auto prepared = co_await inputs_->prepare(run.account, analysis);
     if (auto* refused = std::get_if<core::Refused>(&prepared)) co_return std::move(*refused);
@@ -35,12 +36,18 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
         if (std::holds_alternative<core::Broken>(outcome)) ++broken;
         const double fraction = std::uniform_real_distribution<double>(0, 1)(random_);
         core::Decision decision = core::decide(model.retry, outcome, broken, overloads, fraction);
-        if (auto* done = std::get_if<core::Done>(&decision)) co_return core::Succeeded{std::move(done->answer)};
-        if (auto* given_up = std::get_if<core::GiveUp>(&decision)) co_return core::Failed{std::move(given_up->failure)};
+        if (auto* done = std::get_if<core::Done>(&decision))
+            co_return core::Succeeded{std::move(done->answer)};
+        if (auto* given_up = std::get_if<core::GiveUp>(&decision))
+            co_return core::Failed{std::move(given_up->failure)};
         // What a live caller has read cannot be taken back.
-        if (text_was_sent) co_return core::Failed{{"analysis_failed", "The model server broke off in the middle of its answer."}};
+        if (text_was_sent)
+            co_return core::Failed{
+                {"analysis_failed", "The model server broke off in the middle of its answer."}};
         const auto wait = std::get<core::Again>(decision).after;
-        log::debug("trying again", {{"model", model.name}, {"broken", broken}, {"overloads", overloads}, {"wait_ms", wait.count()}});
+        log::debug(
+            "trying again",
+            {{"model", model.name}, {"broken", broken}, {"overloads", overloads}, {"wait_ms", wait.count()}});
         co_await async::sleep_for(wait);
     }
 }

@@ -1,0 +1,375 @@
+#include "scheduler/dispatcher.h"
+
+#include <functional>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "blob/blobs.h"
+#include "scheduler/publisher.h"
+#include "scheduler/reaper.h"
+#include "store/stores.h"
+
+namespace sheaf::scheduler {
+namespace {
+
+using namespace std::chrono_literals;
+
+const AccountId kAnna{"anna"};
+
+// A file that is whatever it is said to be.
+class FakeVideo final : public media::Video {
+public:
+    explicit FakeVideo(media::MediaInfo info) : info_(std::move(info)) {}
+    const media::MediaInfo& info() const override { return info_; }
+    async::Task<Result<std::shared_ptr<const media::FrameSet>>> frames(media::FrameRequest) override {
+        co_return std::make_shared<const media::FrameSet>();
+    }
+    async::Task<Result<media::Loudness>> loudness() override { co_return media::Loudness{}; }
+
+private:
+    media::MediaInfo info_;
+};
+
+class FakeMedia final : public media::Media {
+public:
+    async::Task<Result<media::MediaInfo>> probe(std::shared_ptr<const blob::BlobFile>) override {
+        media::MediaInfo info;
+        info.type = core::MediaType::video;
+        info.duration_s = 60;
+        info.video.push_back({.width = 640, .height = 360});
+        co_return info;
+    }
+    std::shared_ptr<media::Video> open(std::string, std::shared_ptr<const blob::BlobFile>,
+                                       media::MediaInfo info) override {
+        return std::make_shared<FakeVideo>(std::move(info));
+    }
+    media::MediaStats stats() const override { return {}; }
+};
+
+class NoFetcher final : public fetch::Fetcher {
+public:
+    Result<fetch::Fetched> get(const std::string&, std::uint64_t, const Sink&) override {
+        return fail(ErrorCode::unavailable, "There is no network here.");
+    }
+};
+
+// The body is the prompt; the line is the ending in a word.
+class PlainCodec final : public core::ItemCodec {
+public:
+    explicit PlainCodec(AssetId asset) : asset_(asset) {}
+    Result<core::Inference> decode(const core::Batch& batch, std::string_view body) const override {
+        return core::VideoAnalysis{
+            .model = batch.model, .video = core::FromAsset{asset_}, .prompt = {.text = std::string(body)}};
+    }
+    std::string line(const core::Batch&, const core::ItemHead&, const core::Ending& ending) const override {
+        if (const auto* succeeded = std::get_if<core::Succeeded>(&ending))
+            return "ok " + succeeded->answer.text + "\n";
+        if (const auto* failed = std::get_if<core::Failed>(&ending))
+            return "failed " + failed->failure.code + "\n";
+        return std::holds_alternative<core::Canceled>(ending) ? "canceled\n" : "expired\n";
+    }
+
+private:
+    AssetId asset_;
+};
+
+// What a prompt is answered with, and how many run at once.
+class FakeBackend final : public backend::Backend {
+public:
+    std::function<core::Outcome(const std::string& prompt, std::uint32_t attempt)> answer;
+    std::chrono::milliseconds delay{0};
+    int running = 0;
+    int most_running = 0;
+    std::vector<std::string> seen;
+
+    async::Task<core::Outcome> run(backend::Job job) override {
+        const std::string prompt = std::get<core::VideoAnalysis>(job.inference).prompt.text;
+        struct Count {
+            int& count;
+            ~Count() { --count; }
+        };
+        const Count count{++running};
+        most_running = std::max(most_running, running);
+        seen.push_back(prompt);
+        co_await async::sleep_for(delay);
+        co_return answer ? answer(prompt, job.attempt) : core::Answer{.text = prompt};
+    }
+};
+
+class DispatcherTest : public testing::Test {
+protected:
+    DispatcherTest() {
+        const core::Asset asset{.id = asset_id,
+                                .account = kAnna,
+                                .state = core::AssetState::ready,
+                                .blob_key = "assets/a",
+                                .type = core::MediaType::video,
+                                .created_at = clock.now()};
+        EXPECT_TRUE(store->assets().insert(asset));
+        auto writer = blobs->create("assets/a");
+        EXPECT_TRUE(writer && (*writer)->append("bytes") && (*writer)->commit());
+
+        auto made = std::make_unique<FakeBackend>();
+        fake = made.get();
+        models.try_emplace("m", Model{.name = "m",
+                                      .backend = std::move(made),
+                                      .slots = 4,
+                                      .live_slots = 1,
+                                      .retry = {.attempts_max = 3, .first_wait = 1ms, .wait_max = 2ms}});
+    }
+
+    void make_dispatcher() {
+        const Codecs codecs{{"plain", &codec}};
+        inputs = std::make_unique<Inputs>(Inputs::Parts{.assets = {store->assets(), lane},
+                                                        .blobs = {*blobs, lane},
+                                                        .fetch_lane = &lane,
+                                                        .fetcher = &fetcher,
+                                                        .media = &media,
+                                                        .clock = &clock});
+        runner = std::make_unique<Runner>(*inputs, 1);
+        dispatcher =
+            std::make_unique<Dispatcher>(Dispatcher::Parts{.executor = context.get_executor(),
+                                                           .batches = {store->batches(), lane},
+                                                           .queue = {store->items(), lane},
+                                                           .models = &models,
+                                                           .runner = runner.get(),
+                                                           .codecs = codecs,
+                                                           .clock = &clock,
+                                                           .lease_for = 60s,
+                                                           .leases_max = 3,
+                                                           .on_ended = [this] { publisher->wake(); }});
+        publisher = std::make_unique<Publisher>(
+            context.get_executor(), async::Blocking<store::Batches>(store->batches(), lane), codecs);
+        reaper = std::make_unique<Reaper>(async::Blocking<store::Batches>(store->batches(), lane),
+                                          *dispatcher, clock);
+    }
+
+    BatchId submit(const std::vector<std::string>& prompts, const AccountId& account = kAnna) {
+        store::BatchDraft draft;
+        draft.batch.id = make_batch_id(clock.now());
+        draft.batch.account = account;
+        draft.batch.dialect = "plain";
+        draft.batch.model = "m";
+        draft.batch.created_at = clock.now();
+        draft.batch.expires_at = clock.now() + 24h;
+        draft.batch.purge_at = clock.now() + 720h;
+        auto body = store->batches().new_body();
+        std::uint64_t offset = 0;
+        for (const std::string& prompt : prompts) {
+            draft.items.push_back({.body_offset = offset, .body_bytes = prompt.size()});
+            offset += prompt.size();
+            EXPECT_TRUE((*body)->append(prompt));
+        }
+        const BatchId id = draft.batch.id;
+        auto created = store->batches().create(std::move(draft), std::move(*body));
+        EXPECT_TRUE(created) << created.error().message;
+        return id;
+    }
+
+    core::Batch find(BatchId id) { return *store->batches().find(kAnna, id); }
+
+    std::vector<std::string> lines(BatchId id) {
+        std::vector<std::string> found;
+        for (const auto& line : *store->batches().read_lines(id, 0, 10'000, 1 << 30))
+            found.push_back(line.line.value_or("-"));
+        return found;
+    }
+
+    async::Task<void> until_ended(BatchId id) {
+        while (find(id).state != core::BatchState::ended) co_await async::sleep_for(1ms);
+    }
+
+    // Runs everything until `script` is over, then stops in order.
+    void run(std::function<async::Task<void>()> script) {
+        make_dispatcher();
+        async::TaskGroup behind(context.get_executor());
+        async::TaskGroup front(context.get_executor());
+        auto all = [&]() -> async::Task<void> {
+            co_await script();
+            co_await dispatcher->stop(grace);
+            behind.stop();
+            co_await behind.wait_until_empty();
+        };
+        behind.spawn(dispatcher->run());
+        behind.spawn(publisher->run());
+        behind.spawn(reaper->run());
+        front.spawn(all());
+        context.run_for(20s);
+        ASSERT_EQ(front.size(), 0U) << "it did not end in time";
+        context.restart();
+    }
+
+    boost::asio::io_context context;
+    async::Lane lane{2};
+    ManualClock clock{Timestamp{std::chrono::milliseconds{1'781'776'800'000}}};
+    std::unique_ptr<store::Store> store = store::make_memory_store();
+    std::unique_ptr<blob::BlobStore> blobs = blob::make_memory_blobs();
+    NoFetcher fetcher;
+    FakeMedia media;
+    AssetId asset_id = AssetId::make(clock.now());
+    PlainCodec codec{asset_id};
+    Models models;
+    FakeBackend* fake = nullptr;
+    std::chrono::milliseconds grace{5'000};
+    std::unique_ptr<Inputs> inputs;
+    std::unique_ptr<Runner> runner;
+    std::unique_ptr<Dispatcher> dispatcher;
+    std::unique_ptr<Publisher> publisher;
+    std::unique_ptr<Reaper> reaper;
+};
+
+TEST_F(DispatcherTest, EveryItemIsRunOnceAndItsLineStandsInOrder) {
+    std::vector<std::string> prompts;
+    std::vector<std::string> expected;
+    for (int i = 0; i < 100; ++i) {
+        prompts.push_back("p" + std::to_string(i));
+        expected.push_back("ok p" + std::to_string(i) + "\n");
+    }
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit(prompts);
+        dispatcher->wake();
+        co_await until_ended(id);
+    });
+    EXPECT_EQ(find(id).counts, (core::Counts{.succeeded = 100}));
+    EXPECT_EQ(find(id).end_reason, core::EndReason::completed);
+    EXPECT_EQ(lines(id), expected);
+    EXPECT_EQ(fake->seen.size(), 100U);
+}
+
+TEST_F(DispatcherTest, NoMoreRunAtOnceThanThereAreSlots) {
+    fake->delay = 5ms;
+    run([&]() -> async::Task<void> {
+        const BatchId id = submit(std::vector<std::string>(40, "x"));
+        dispatcher->wake();
+        co_await until_ended(id);
+    });
+    EXPECT_EQ(fake->most_running, 4);
+}
+
+TEST_F(DispatcherTest, ABrokenAttemptIsRepeatedAndARefusalIsNot) {
+    fake->answer = [](const std::string& prompt, std::uint32_t attempt) -> core::Outcome {
+        if (prompt == "refused") return core::Refused{{"output_invalid", "no"}};
+        if (prompt == "hopeless") return core::Broken{{"analysis_failed", "500"}};
+        if (prompt == "shaky" && attempt < 3) return core::Broken{{"analysis_failed", "500"}};
+        return core::Answer{.text = prompt};
+    };
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit({"good", "refused", "hopeless", "shaky"});
+        dispatcher->wake();
+        co_await until_ended(id);
+    });
+    EXPECT_EQ(lines(id), (std::vector<std::string>{"ok good\n", "failed output_invalid\n",
+                                                   "failed analysis_failed\n", "ok shaky\n"}));
+    EXPECT_EQ(std::ranges::count(fake->seen, "refused"), 1);
+    EXPECT_EQ(std::ranges::count(fake->seen, "hopeless"), 3);
+    EXPECT_EQ(find(id).counts, (core::Counts{.succeeded = 2, .failed = 2}));
+}
+
+TEST_F(DispatcherTest, ACancelLetsWhatRunsFinish) {
+    fake->delay = 50ms;
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit(std::vector<std::string>(10, "x"));
+        dispatcher->wake();
+        while (fake->running < 4) co_await async::sleep_for(1ms);
+        EXPECT_TRUE(store->batches().apply(id, core::BatchEvent::cancel_requested, clock.now()));
+        dispatcher->wake();
+        co_await until_ended(id);
+    });
+    EXPECT_EQ(find(id).counts, (core::Counts{.succeeded = 4, .canceled = 6}));
+    EXPECT_EQ(find(id).end_reason, core::EndReason::canceled);
+    EXPECT_EQ(fake->seen.size(), 4U);
+}
+
+TEST_F(DispatcherTest, AnExpiredBatchFreesItsSlots) {
+    fake->delay = 1h;
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit(std::vector<std::string>(10, "x"));
+        dispatcher->wake();
+        while (fake->running < 4) co_await async::sleep_for(1ms);
+        clock.advance(24h);
+        co_await until_ended(id);
+        while (fake->running > 0) co_await async::sleep_for(1ms);
+    });
+    EXPECT_EQ(find(id).counts, (core::Counts{.expired = 10}));
+    EXPECT_EQ(find(id).end_reason, core::EndReason::expired);
+}
+
+TEST_F(DispatcherTest, AnEndedBatchIsLaidOutAndPurgedWhenItsTimeComes) {
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit({"a", "b"});
+        dispatcher->wake();
+        while (!find(id).results_bytes) co_await async::sleep_for(1ms);
+        EXPECT_EQ(*find(id).results_bytes, 10U);
+        clock.advance(721h);
+        while (store->batches().find(kAnna, id)) co_await async::sleep_for(1ms);
+    });
+}
+
+TEST_F(DispatcherTest, StoppingGivesBackWhatDidNotFinishInTime) {
+    grace = 20ms;
+    fake->delay = 1h;
+    const BatchId id = submit({"slow"});
+    run([&]() -> async::Task<void> {
+        dispatcher->wake();
+        while (fake->running < 1) co_await async::sleep_for(1ms);
+    });
+    EXPECT_EQ(find(id).counts, (core::Counts{.running = 1})) << "states never move backwards";
+    fake->delay = 0ms;
+    run([&]() -> async::Task<void> { co_await until_ended(id); });
+    EXPECT_EQ(lines(id), (std::vector<std::string>{"ok slow\n"}));
+}
+
+TEST_F(DispatcherTest, AnItemThatOutlivesNoLeaseRunsOut) {
+    const BatchId id = submit({"poison"});
+    for (int crash = 0; crash < 3; ++crash) {
+        auto claimed = store->items().claim({.batch = id, .now = clock.now(), .lease_for = 1ms});
+        ASSERT_EQ(claimed->leases.size(), 1U);
+        clock.advance(1s);
+    }
+    run([&]() -> async::Task<void> { co_await until_ended(id); });
+    EXPECT_EQ(lines(id), (std::vector<std::string>{"failed analysis_failed\n"}));
+    EXPECT_TRUE(fake->seen.empty());
+}
+
+TEST_F(DispatcherTest, ADeletedAssetFailsItsItemsAlone) {
+    const BatchId id = submit({"a", "b"});
+    EXPECT_TRUE(store->assets().remove(kAnna, asset_id, {.force = true}));
+    run([&]() -> async::Task<void> { co_await until_ended(id); });
+    EXPECT_EQ(lines(id), (std::vector<std::string>(2, "failed asset_unavailable\n")));
+    EXPECT_EQ(find(id).end_reason, core::EndReason::completed) << "a batch never fails";
+}
+
+TEST_F(DispatcherTest, ALiveCallDoesNotWaitForBatchWork) {
+    fake->delay = 20ms;
+    std::string text;
+    run([&]() -> async::Task<void> {
+        const BatchId id = submit(std::vector<std::string>(100, "x"));
+        dispatcher->wake();
+        while (fake->running < 4) co_await async::sleep_for(1ms);
+        const core::Ending ending = co_await dispatcher->run_live(
+            kAnna,
+            core::VideoAnalysis{.model = "m", .video = core::FromAsset{asset_id}, .prompt = {.text = "live"}},
+            {});
+        text = std::get<core::Succeeded>(ending).answer.text;
+        EXPECT_LT(find(id).counts.succeeded, 20U);
+    });
+    EXPECT_EQ(text, "live");
+}
+
+TEST_F(DispatcherTest, AFailedFetchFailsTheLiveCallPlainly) {
+    run([&]() -> async::Task<void> {
+        const core::Ending ending = co_await dispatcher->run_live(
+            kAnna, core::VideoAnalysis{.model = "m", .video = core::FromUrl{"https://example.org/a.mp4"}},
+            {});
+        EXPECT_EQ(std::get<core::Failed>(ending).failure.code, "asset_unavailable");
+    });
+}
+
+}  // namespace
+}  // namespace sheaf::scheduler

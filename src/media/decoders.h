@@ -14,11 +14,11 @@ namespace sheaf::media {
 struct FfmpegOptions {
     // The program and first arguments that run media_worker_main, such as {"/proc/self/exe", "media-worker"}.
     std::vector<std::string> worker_command;
-    std::uint32_t workers_max = 2;                    // processes at once
+    std::uint32_t workers_max = 2;                            // processes at once
     std::uint64_t memory_bytes_max = std::uint64_t{2} << 30;  // of address space, each
     std::chrono::seconds cpu_time_max{600};
     std::chrono::seconds wall_time_max{1200};
-    std::uint64_t pixels_max = 8192ULL * 8192ULL;     // of one picture
+    std::uint64_t pixels_max = 8192ULL * 8192ULL;             // of one picture
     std::uint64_t output_bytes_max = std::uint64_t{1} << 30;  // of one answer
     std::uint64_t cache_bytes_max = std::uint64_t{256} << 20;
 };

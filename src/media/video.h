@@ -16,14 +16,14 @@ namespace sheaf::media {
 struct VideoStream {
     int index = 0;
     std::string codec;
-    int width = 0;   // as shown: after rotation
+    int width = 0;  // as shown: after rotation
     int height = 0;
-    double fps = 0;      // the container's real base rate
+    double fps = 0;  // the container's real base rate
     double avg_fps = 0;
     double start_s = 0;  // its first time stamp in the container
     std::optional<double> duration_s;
     std::optional<std::int64_t> bitrate_bps;
-    int rotation = 0;    // degrees
+    int rotation = 0;  // degrees
     std::string pixel_format;
     int bit_depth = 8;
     bool is_hdr = false;
@@ -44,15 +44,15 @@ struct AudioStream {
 // What a file is, found by looking at its content.
 struct MediaInfo {
     core::MediaType type = core::MediaType::unknown;
-    std::string mime_type;   // "video/mp4"
-    std::string container;   // FFmpeg's name: "mov,mp4,m4a,3gp,3g2,mj2"
+    std::string mime_type;  // "video/mp4"
+    std::string container;  // FFmpeg's name: "mov,mp4,m4a,3gp,3g2,mj2"
     std::optional<double> duration_s;
-    double start_s = 0;      // the container's first time stamp
+    double start_s = 0;  // the container's first time stamp
     std::optional<std::int64_t> bitrate_bps;
-    std::string creation_time;  // RFC 3339, or empty
+    std::string creation_time;       // RFC 3339, or empty
     std::vector<VideoStream> video;  // attached pictures are not counted
     std::vector<AudioStream> audio;
-    int image_width = 0;     // of an image
+    int image_width = 0;  // of an image
     int image_height = 0;
     std::string image_format;
 };
@@ -72,13 +72,14 @@ enum class DecodeMode : std::uint8_t {
 
 // A sampling: which frames of a window, and in what form. Times are seconds in the source video.
 struct FrameRequest {
-    std::optional<double> start;     // default: the video's start
-    std::optional<double> end;       // half open; default: its end
-    double frames_per_second = 1;    // the most; a lower source rate gives what there is. 0: every frame
-    std::uint32_t count_max = 0;     // 0: no limit; beyond, the rate is lowered so that the window is covered evenly
-    int long_edge_max = 640;         // scaled down to fit, never up; ratio kept
+    std::optional<double> start;   // default: the video's start
+    std::optional<double> end;     // half open; default: its end
+    double frames_per_second = 1;  // the most; a lower source rate gives what there is. 0: every frame
+    std::uint32_t count_max =
+        0;                    // 0: no limit; beyond, the rate is lowered so that the window is covered evenly
+    int long_edge_max = 640;  // scaled down to fit, never up; ratio kept
     PixelFormat format = PixelFormat::jpeg;
-    int jpeg_quality = 85;           // 1 to 100
+    int jpeg_quality = 85;  // 1 to 100
     DecodeMode mode = DecodeMode::automatic;
     auto operator<=>(const FrameRequest&) const = default;
 };
@@ -106,8 +107,8 @@ struct Loudness {
 // One video that can be looked at: a handle, shared by the items that ask about it.
 //
 // Frames are decoded once per (file, request) while they fit into the cache, also when many ask at once.
-// Errors are the file's: invalid (broken, no such stream), timed_out, too_large (a limit of the worker), or ours:
-// unavailable, internal. Threads: any executor.
+// Errors are the file's: invalid (broken, no such stream), timed_out, too_large (a limit of the worker), or
+// ours: unavailable, internal. Threads: any executor.
 class Video {
 public:
     virtual ~Video() = default;
@@ -132,7 +133,8 @@ public:
     virtual ~Media() = default;
     // invalid: FFmpeg cannot make sense of it; the message says why, for people.
     virtual async::Task<Result<MediaInfo>> probe(std::shared_ptr<const blob::BlobFile> file) = 0;
-    virtual std::shared_ptr<Video> open(std::string key, std::shared_ptr<const blob::BlobFile> file, MediaInfo info) = 0;
+    virtual std::shared_ptr<Video> open(std::string key, std::shared_ptr<const blob::BlobFile> file,
+                                        MediaInfo info) = 0;
     virtual MediaStats stats() const = 0;
 };
 

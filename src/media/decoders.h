@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,18 @@ struct FfmpegOptions {
 
 // FFmpeg's libraries in confined child processes.
 std::unique_ptr<Media> make_ffmpeg_media(FfmpegOptions options);
+
+struct TestPatternOptions {
+    // What every file is said to be. Default: a minute of 640x360 video at 25 frames a second, with sound.
+    std::optional<MediaInfo> info;
+    std::optional<Error> probe_error;  // what probing gives instead
+    double key_frames_every_s = 2;
+};
+
+// Frames made up from their time codes, the same at every run and without a decoder, a file or a thread: for
+// tests of what uses a Media. Raw frames are patterns of the asked size; every JPEG is one tiny picture. The
+// sound is at -20 dB but for the first second of every ten, which is silent.
+std::unique_ptr<Media> make_test_pattern_media(TestPatternOptions options = {});
 
 // What the child runs: one job read from `job` on standard input, the file on descriptor 3, the answer on
 // standard output. Confines itself before it touches the file. Returns the exit code.

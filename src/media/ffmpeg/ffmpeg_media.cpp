@@ -10,6 +10,7 @@
 #include "media/ffmpeg/worker_call.h"
 #include "media/flight.h"
 #include "media/frame_cache.h"
+#include "media/frame_selector.h"
 
 namespace sheaf::media {
 namespace {
@@ -58,7 +59,7 @@ public:
     const MediaInfo& info() const override { return info_; }
 
     async::Task<Result<std::shared_ptr<const FrameSet>>> frames(FrameRequest request) override {
-        if (auto checked = wire::check(request); !checked) co_return std::unexpected(checked.error());
+        if (auto checked = check(request); !checked) co_return std::unexpected(checked.error());
         FrameCache::Decode decode = [workers = workers_.get(), file = file_,
                                      job = frames_job(request)](std::stop_token stop) -> Result<FrameSet> {
             auto answer = call_worker(workers->options, job, *file, std::move(stop));

@@ -6,8 +6,8 @@
 #include <limits>
 #include <vector>
 
-#include "media/ffmpeg/frame_selector.h"
 #include "media/ffmpeg/picture.h"
+#include "media/frame_selector.h"
 
 namespace sheaf::media {
 namespace {

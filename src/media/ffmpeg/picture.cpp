@@ -100,16 +100,6 @@ struct Rgb {
 
 }  // namespace
 
-PictureSize fit(PictureSize size, int long_edge_max) {
-    const int longest = std::max(size.width, size.height);
-    const double factor = longest > long_edge_max ? static_cast<double>(long_edge_max) / longest : 1.0;
-    const auto even = [factor, long_edge_max](int edge) {
-        const int scaled = factor < 1 ? static_cast<int>(std::lround(edge * factor / 2)) * 2 : edge & ~1;
-        return std::clamp(scaled, 2, std::max(long_edge_max & ~1, 2));
-    };
-    return {even(size.width), even(size.height)};
-}
-
 Result<PictureMaker::Picture> PictureMaker::make(const AVFrame& frame) {
     if (frame.width != from_width_ || frame.height != from_height_ || frame.format != from_format_ ||
         frame.colorspace != from_space_ || frame.color_range != from_range_) {

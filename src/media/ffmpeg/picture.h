@@ -4,18 +4,10 @@
 
 #include "base/result.h"
 #include "media/ffmpeg/libav.h"
+#include "media/frame_selector.h"
 #include "media/video.h"
 
 namespace sheaf::media {
-
-struct PictureSize {
-    int width = 0;
-    int height = 0;
-    bool operator==(const PictureSize&) const = default;
-};
-
-// `size` made to fit `long_edge_max`, never enlarged, its ratio kept, edges even.
-PictureSize fit(PictureSize size, int long_edge_max);
 
 // Makes pictures of decoded frames: scaled, upright, and encoded. What it has set up for one frame serves the
 // next.

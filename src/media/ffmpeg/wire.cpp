@@ -6,11 +6,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "media/frame_selector.h"
+
 namespace sheaf::media::wire {
 namespace {
 
 constexpr std::uint32_t kJobMagic = 0x314a4d53;  // "SMJ1"
-constexpr double kSecondsMax = 1e12;
 constexpr std::size_t kTextBytesMax = 256;
 constexpr int kEdgeMax = 1 << 16;
 
@@ -174,31 +175,6 @@ Result<Job> parse_job(std::string_view bytes) {
         return fail(ErrorCode::internal, "The media worker was given a job that makes no sense.");
     if (auto checked = check(request); !checked) return std::unexpected(checked.error());
     return job;
-}
-
-Result<> check(const FrameRequest& request) {
-    const auto sane = [](const std::optional<double>& time) {
-        return !time || (std::isfinite(*time) && std::abs(*time) <= kSecondsMax);
-    };
-    if (!sane(request.start)) return fail(ErrorCode::invalid, "The start of the window is no time.", "start");
-    if (!sane(request.end)) return fail(ErrorCode::invalid, "The end of the window is no time.", "end");
-    if (request.start && request.end && *request.end <= *request.start) {
-        return fail(ErrorCode::invalid, "The window ends before it starts.", "end");
-    }
-    if (!(request.frames_per_second >= 0 && request.frames_per_second <= 1000)) {
-        return fail(ErrorCode::invalid, "Frames per second must be from 0 to 1000.", "frames_per_second");
-    }
-    if (request.frames_per_second > 0 && request.frames_per_second < 1e-6) {
-        return fail(ErrorCode::invalid, "Frames per second must be 0 or at least 0.000001.",
-                    "frames_per_second");
-    }
-    if (request.long_edge_max < 16 || request.long_edge_max > 16384) {
-        return fail(ErrorCode::invalid, "The long edge must be from 16 to 16384 pixels.", "long_edge_max");
-    }
-    if (request.jpeg_quality < 1 || request.jpeg_quality > 100) {
-        return fail(ErrorCode::invalid, "The JPEG quality must be from 1 to 100.", "jpeg_quality");
-    }
-    return {};
 }
 
 std::string encode(const RecordHeader& header) {

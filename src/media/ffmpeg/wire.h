@@ -40,8 +40,6 @@ inline constexpr std::size_t kJobBytesMax = 4096;
 
 std::string encode(const Job& job);
 Result<Job> parse_job(std::string_view bytes);
-// Whether its numbers make sense; invalid names what does not.
-Result<> check(const FrameRequest& request);
 
 enum class RecordKind : std::uint8_t { info = 1, frame = 2, levels = 3, end = 4, error = 5 };
 

@@ -9,6 +9,21 @@
 
 namespace sheaf::media {
 
+// The largest time that means anything, in seconds.
+inline constexpr double kSecondsMax = 1e12;
+
+// Whether the numbers of a request make sense; invalid names the field that does not.
+Result<> check(const FrameRequest& request);
+
+struct PictureSize {
+    int width = 0;
+    int height = 0;
+    bool operator==(const PictureSize&) const = default;
+};
+
+// `size` made to fit `long_edge_max`, never enlarged, its ratio kept, edges even.
+PictureSize fit(PictureSize size, int long_edge_max);
+
 // Where the frames of a sampling are wanted: moments `step` apart from `origin` on, `count_max` at most.
 struct Sampling {
     double origin = 0;

@@ -1,4 +1,4 @@
-#include "media/ffmpeg/frame_selector.h"
+#include "media/frame_selector.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +12,41 @@ constexpr double kRounding = 1e-6;
 constexpr double kGapTolerance = 1.25;
 
 }  // namespace
+
+Result<> check(const FrameRequest& request) {
+    const auto sane = [](const std::optional<double>& time) {
+        return !time || (std::isfinite(*time) && std::abs(*time) <= kSecondsMax);
+    };
+    if (!sane(request.start)) return fail(ErrorCode::invalid, "The start of the window is no time.", "start");
+    if (!sane(request.end)) return fail(ErrorCode::invalid, "The end of the window is no time.", "end");
+    if (request.start && request.end && *request.end <= *request.start) {
+        return fail(ErrorCode::invalid, "The window ends before it starts.", "end");
+    }
+    if (!(request.frames_per_second >= 0 && request.frames_per_second <= 1000)) {
+        return fail(ErrorCode::invalid, "Frames per second must be from 0 to 1000.", "frames_per_second");
+    }
+    if (request.frames_per_second > 0 && request.frames_per_second < 1e-6) {
+        return fail(ErrorCode::invalid, "Frames per second must be 0 or at least 0.000001.",
+                    "frames_per_second");
+    }
+    if (request.long_edge_max < 16 || request.long_edge_max > 16384) {
+        return fail(ErrorCode::invalid, "The long edge must be from 16 to 16384 pixels.", "long_edge_max");
+    }
+    if (request.jpeg_quality < 1 || request.jpeg_quality > 100) {
+        return fail(ErrorCode::invalid, "The JPEG quality must be from 1 to 100.", "jpeg_quality");
+    }
+    return {};
+}
+
+PictureSize fit(PictureSize size, int long_edge_max) {
+    const int longest = std::max(size.width, size.height);
+    const double factor = longest > long_edge_max ? static_cast<double>(long_edge_max) / longest : 1.0;
+    const auto even = [factor, long_edge_max](int edge) {
+        const int scaled = factor < 1 ? static_cast<int>(std::lround(edge * factor / 2)) * 2 : edge & ~1;
+        return std::clamp(scaled, 2, std::max(long_edge_max & ~1, 2));
+    };
+    return {even(size.width), even(size.height)};
+}
 
 Sampling plan_sampling(const FrameRequest& request, const VideoSpan& span) {
     Sampling plan;

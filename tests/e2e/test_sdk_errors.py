@@ -134,7 +134,6 @@ EXPECTED_IN_JAVASCRIPT = {
     "batchDelete": ("NotFoundError", 404, "resource_not_exist"),
     "batchCancel": ("NotFoundError", 404, "resource_not_exist"),
     "batchList": ("BadRequestError", 400, "parameter_invalid"),
-    "batchListStatus": ("BadRequestError", 400, "parameter_invalid"),
     "taskCreate": ("BadRequestError", 400, "parameter_not_provided"),
     "taskRetrieve": ("NotFoundError", 404, "resource_not_exist"),
     "taskDelete": ("NotFoundError", 404, "resource_not_exist"),

@@ -15,4 +15,4 @@ def run(scenario: str, arguments: dict, *, base_url: str, key: str, timeout_s: f
                           env=environment, stdin=subprocess.DEVNULL, timeout=timeout_s)
     assert done.returncode == 0, f"{scenario}: node ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
     # The library prints to stdout as it uploads; the scenario's own word is the last line.
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return json.loads(done.stdout.strip().split("\n")[-1])

@@ -116,7 +116,7 @@ class SheafServer:
         return f"{self.url}/v1.3"
 
     def write_config(self) -> None:
-        document = {name: value for name, value in self.settings.items() if name != "data"}
+        document = {"stop_grace_s": 3} | {name: value for name, value in self.settings.items() if name != "data"}
         if self.limits:
             document["limits"] = self.limits
         document["model"] = self.models

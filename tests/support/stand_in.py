@@ -45,8 +45,16 @@ class StandIn:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def ledger(self) -> list[dict]:
-        """Every request it was sent, in order, as it remembers them."""
+    def ledger(self) -> dict:
+        """Counters, and under "entries" every request it was sent, in order."""
         response = httpx.get(f"http://127.0.0.1:{self.port}/stand-in/ledger", trust_env=False, timeout=30)
         assert response.status_code == 200, response.text
         return response.json()
+
+    def attempts(self, words: str) -> int:
+        """How often a prompt with these words came in."""
+        return sum(words in entry["words"] for entry in self.ledger()["entries"])
+
+    def check_requests(self) -> None:
+        """Whatever it was told to answer, it found nothing wrong with what it was asked."""
+        assert [entry for entry in self.ledger()["entries"] if entry["violation"]] == []

@@ -164,7 +164,6 @@ const scenarios = {
             batchDelete: () => batches.delete(gone),
             batchCancel: () => batches.cancel(gone),
             batchList: () => batches.list({ pageLimit: 51 }),
-            batchListStatus: () => batches.list({ status: "failed" }),
             taskCreate: () => tasks.create({ modelName: "pegasus1.5", video: { type: "asset_id", assetId } }),
             taskRetrieve: () => tasks.retrieve(gone),
             taskDelete: () => tasks.delete(gone),

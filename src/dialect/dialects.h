@@ -1,0 +1,4 @@
+#pragma once
+
+// Every dialect there is. A new one adds its line here and its routes in the wiring.
+#include "dialect/twelvelabs/twelvelabs.h"

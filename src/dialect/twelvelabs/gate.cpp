@@ -1,0 +1,111 @@
+#include "dialect/twelvelabs/gate.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace sheaf::dialect::twelvelabs {
+namespace {
+
+constexpr std::string_view kApiVersion = "1.3";
+
+void add_rate_headers(http::Response& response, const RateLimiter::Verdict& verdict) {
+    response.headers.add("X-RateLimit-Request-Remaining", std::to_string(verdict.remaining));
+    response.headers.add("X-RateLimit-Request-Reset", std::to_string(verdict.reset_at));
+}
+
+http::Response finish(Reply reply, const http::Request& request) {
+    http::Response response;
+    if (reply) {
+        response = std::move(*reply);
+    } else {
+        if (reply.error().status >= 500) {
+            log::warning("a call was answered with an error", {{"method", request.method},
+                                                               {"path", request.path},
+                                                               {"status", reply.error().status},
+                                                               {"why", reply.error().message}});
+        }
+        response = to_response(reply.error());
+    }
+    response.headers.add("X-Api-Version", std::string(kApiVersion));
+    return response;
+}
+
+}  // namespace
+
+std::optional<RateLimiter::Verdict> RateLimiter::count(const AccountId& account, Timestamp now) {
+    if (allowed_ == 0) return std::nullopt;
+    const std::int64_t second = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+    const std::int64_t minute = second / 60;
+    Window& window = windows_[account];
+    if (window.minute != minute) window = {minute, 0};
+    Verdict verdict;
+    verdict.reset_at = (minute + 1) * 60;
+    verdict.until_reset = std::chrono::seconds{verdict.reset_at - second};
+    verdict.allowed = window.used < allowed_;
+    if (verdict.allowed) ++window.used;
+    verdict.remaining = allowed_ - window.used;
+    return verdict;
+}
+
+http::Handler Gate::keyed(Endpoint endpoint, Rate rate) {
+    return [this, endpoint = std::move(endpoint), rate](http::Request& request) {
+        return answer(request, endpoint, rate);
+    };
+}
+
+http::Handler Gate::open(OpenEndpoint endpoint) {
+    return [this, endpoint = std::move(endpoint)](http::Request& request) {
+        return answer_open(request, endpoint);
+    };
+}
+
+async::Task<http::Response> Gate::answer(http::Request& request, const Endpoint& endpoint, Rate rate) {
+    Checked<AccountId> account = co_await identify(request);
+    if (!account) co_return finish(std::unexpected(account.error()), request);
+    const auto verdict = rate == Rate::counted ? limiter_.count(*account, parts_.now()) : std::nullopt;
+    if (verdict && !verdict->allowed) {
+        Problem problem{429, std::string(code::kTooManyRequests), "Too many requests in this minute."};
+        problem.retry_after_s = static_cast<int>(verdict->until_reset.count());
+        http::Response refusal = finish(std::unexpected(std::move(problem)), request);
+        add_rate_headers(refusal, *verdict);
+        co_return refusal;
+    }
+    Call call{request, std::move(*account)};
+    Reply reply = co_await endpoint(call);
+    http::Response response = finish(std::move(reply), request);
+    if (verdict) add_rate_headers(response, *verdict);
+    co_return response;
+}
+
+async::Task<http::Response> Gate::answer_open(http::Request& request, const OpenEndpoint& endpoint) {
+    Reply reply = co_await endpoint(request);
+    co_return finish(std::move(reply), request);
+}
+
+async::Task<Checked<AccountId>> Gate::identify(const http::Request& request) {
+    const auto key = find_key(request.headers);
+    if (key) {
+        auto account = co_await parts_.accounts->authenticate(*key);
+        if (account) co_return std::move(*account);
+        if (account.error().code != ErrorCode::denied) co_return refuse(account.error());
+    }
+    co_return refuse(401, code::kApiKeyInvalid, "The API key is missing, unknown or no longer valid.");
+}
+
+std::optional<std::string_view> find_key(const http::Headers& headers) {
+    if (const auto key = headers.find("x-api-key"); key && !key->empty()) return key;
+    const auto authorization = headers.find("authorization");
+    if (!authorization || authorization->size() < 7) return std::nullopt;
+    constexpr std::string_view kBearer = "bearer ";
+    for (std::size_t i = 0; i < kBearer.size(); ++i) {
+        const char c = (*authorization)[i];
+        if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) != kBearer[i]) return std::nullopt;
+    }
+    std::string_view key = authorization->substr(kBearer.size());
+    while (key.starts_with(' ')) key.remove_prefix(1);
+    if (key.empty()) return std::nullopt;
+    return key;
+}
+
+}  // namespace sheaf::dialect::twelvelabs

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "async/task.h"
+#include "async/task_group.h"
+#include "async/timer.h"
+#include "service/live.h"
+
+namespace sheaf::dialect::twelvelabs {
+
+// One analysis that runs beside the coroutine that writes its answer. Belongs to one executor.
+//
+// Dropping it cancels the analysis: whoever holds it is the one who wants the answer.
+class LiveCall {
+public:
+    LiveCall(async::Executor executor, service::LiveRunner& runner, AccountId account,
+             core::Inference inference);
+    ~LiveCall();
+    LiveCall(const LiveCall&) = delete;
+    LiveCall& operator=(const LiveCall&) = delete;
+
+    // Until there is text or an ending, at most for `at_most`.
+    async::Task<void> wait_for(std::chrono::milliseconds at_most);
+    // The text that came since it was last asked for, whole characters only.
+    std::string take_text();
+    // What the answer has beyond the text that was taken. Call it once the ending is there.
+    std::string take_rest(const core::Answer& answer);
+    const std::optional<core::Ending>& ending() const { return state_->ending; }
+
+private:
+    struct State {
+        explicit State(async::Executor executor) : bell(executor) {}
+        async::Bell bell;
+        std::string pending;
+        std::string taken;
+        std::optional<core::Ending> ending;
+    };
+    static async::Task<void> run(std::shared_ptr<State> state, service::LiveRunner& runner, AccountId account,
+                                 core::Inference inference);
+
+    async::Executor executor_;
+    std::shared_ptr<State> state_;
+    std::unique_ptr<async::TaskGroup> group_;
+};
+
+// How many bytes of `text` are whole UTF-8 characters, when its end may be cut.
+std::size_t whole_characters(std::string_view text);
+
+}  // namespace sheaf::dialect::twelvelabs

@@ -201,8 +201,8 @@ Result<> confine(const Confinement& limits) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return failed("the parent's end", errno);
     if (::prctl(PR_SET_DUMPABLE, 0) != 0) return failed("dumps", errno);
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("privileges", errno);
-    if (auto set = set_limits(limits); !set) return set;
     if (auto ruled_out = rule_out_paths(); !ruled_out) return ruled_out;
+    if (auto set = set_limits(limits); !set) return set;
     return filter_system_calls();
 }
 

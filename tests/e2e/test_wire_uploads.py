@@ -309,7 +309,7 @@ def test_a_url_into_the_private_network_is_not_fetched(tight):
     for url in (f"http://127.0.0.1:{tight.server.port}/healthz", f"http://localhost:{tight.server.port}/healthz",
                 "http://169.254.169.254/latest/meta-data", "http://[::1]/x", "http://0/x", "http://2130706433/x",
                 "file:///etc/passwd", "gopher://127.0.0.1/x", "not a url"):
-        response = tight.client.post("/assets", data={"method": "url", "url": url}, files={"unused": ("", b"")})
+        response = tight.client.post("/assets", files={"method": (None, "url"), "url": (None, url)})
         if response.status_code == 201:
             asset = api.settled_asset(tight.client, response.json()["_id"])
             assert asset["status"] == "failed" and asset["error"]["message"], url

@@ -20,8 +20,8 @@ struct NewKey {
     Secret key;  // shown once
 };
 
-// "sheaf_<12 characters that find it><32 random bytes in base62><6 of checksum>". A key with a wrong checksum is
-// refused before any look-up. Not stored: only the SHA-256 of the secret part is.
+// "sheaf_<12 characters that find it><32 random bytes in base62><6 of checksum>". A key with a wrong checksum
+// is refused before any look-up. Not stored: only the SHA-256 of the secret part is.
 NewKey make_key(const AccountId& account, Timestamp now);
 bool is_account_name(std::string_view name);
 

@@ -166,9 +166,9 @@ async::Task<Result<core::Batch>> Batches::cancel(const AccountId& account, Batch
         if (batch->state == core::BatchState::ended)
             co_return fail(ErrorCode::conflict, "The batch has ended.");
         if (batch->state == core::BatchState::canceling) co_return batch;
-        auto canceled = co_await store_([&](store::Batches& store) {
-            return store.apply(id, core::BatchEvent::cancel_requested, clock_->now());
-        });
+        const Timestamp now = clock_->now();
+        auto canceled = co_await store_(
+            [&](store::Batches& store) { return store.apply(id, core::BatchEvent::cancel_requested, now); });
         if (canceled) {
             wake_();
             co_return canceled;

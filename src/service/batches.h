@@ -32,8 +32,8 @@ private:
 
 // What happens to batches and tasks at their owner's wish. Belongs to one executor.
 //
-// Errors are the store's: not_found, conflict (the state does not allow it), exhausted (too many active), no_space,
-// unavailable. A batch whose time is up is ended before it is shown, whatever the timers do.
+// Errors are the store's: not_found, conflict (the state does not allow it), exhausted (too many active),
+// no_space, unavailable. A batch whose time is up is ended before it is shown, whatever the timers do.
 class Batches {
 public:
     // `wake` is called after something was submitted, canceled or ended, so that the scheduler looks.
@@ -44,16 +44,17 @@ public:
     Timestamp now() const { return clock_->now(); }
 
     async::Task<Result<Spool>> new_body();
-    // Fills in id, times and counts; durable when it returns. A draft that brings an id keeps it and its created_at:
-    // its idempotency record holds an answer that names both.
+    // Fills in id, times and counts; durable when it returns. A draft that brings an id keeps it and its
+    // created_at: its idempotency record holds an answer that names both.
     async::Task<Result<core::Batch>> submit(store::BatchDraft draft, Spool body);
     async::Task<Result<std::optional<store::IdempotencyRecord>>> find_idempotent(const AccountId& account,
-                                                                                 std::string scope, std::string key);
+                                                                                 std::string scope,
+                                                                                 std::string key);
 
     async::Task<Result<core::Batch>> find(const AccountId& account, BatchId id);
     async::Task<Result<store::Page<core::Batch>>> list(store::BatchQuery query);
-    // The batch as the cancel left it (ended when nothing was running). conflict: it has ended; canceling again
-    // changes nothing and is no error.
+    // The batch as the cancel left it (ended when nothing was running). conflict: it has ended; canceling
+    // again changes nothing and is no error.
     async::Task<Result<core::Batch>> cancel(const AccountId& account, BatchId id);
     async::Task<Result<>> remove(const AccountId& account, BatchId id);  // conflict: it has not ended
 

@@ -24,10 +24,10 @@ struct Limits {
     double video_seconds_min = 4;
     double video_seconds_max = 2 * 3600;
     double live_video_seconds_max = 3600;
-    int video_edge_min = 360;          // each side
+    int video_edge_min = 360;  // each side
     int video_long_edge_max = 5184;
     int video_short_edge_max = 2160;
-    double video_aspect_max = 2.4;     // of the longer to the shorter side
+    double video_aspect_max = 2.4;  // of the longer to the shorter side
 };
 
 }  // namespace sheaf::service

@@ -62,6 +62,7 @@ void Assets::begin_fetch(core::Asset asset) {
 }
 
 void Assets::enqueue(Waiting waiting) {
+    if (stopping_) return;
     waiting_.push_back(std::move(waiting));
     if (probers_ >= kProbersMax) return;
     ++probers_;

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+#include "async/blocking.h"
+#include "async/timer.h"
+#include "base/clock.h"
+#include "blob/blobs.h"
+#include "fetch/fetch.h"
+#include "media/video.h"
+#include "store/stores.h"
+
+// What the tests of services share: an executor that they turn, and ports that keep everything in memory.
+namespace sheaf::service {
+
+using namespace std::chrono_literals;
+
+constexpr Timestamp kNoon{std::chrono::milliseconds{1'781'776'800'000}};
+
+// Finds in a file what its first word says: video, audio, image; broken is of the file, machinery is of the
+// server.
+class WordMedia final : public media::Media {
+public:
+    async::Task<Result<media::MediaInfo>> probe(std::shared_ptr<const blob::BlobFile> file) override {
+        ++probes;
+        while (held) co_await async::sleep_for(1ms);
+        std::string bytes(8, '\0');
+        const auto count = ::pread(file->fd(), bytes.data(), bytes.size(), 0);
+        bytes.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+        if (bytes.starts_with("video"))
+            co_return media::MediaInfo{
+                .type = core::MediaType::video, .mime_type = "video/mp4", .duration_s = 12};
+        if (bytes.starts_with("audio"))
+            co_return media::MediaInfo{
+                .type = core::MediaType::audio, .mime_type = "audio/mpeg", .duration_s = 3};
+        if (bytes.starts_with("image"))
+            co_return media::MediaInfo{.type = core::MediaType::image, .mime_type = "image/png"};
+        if (bytes.starts_with("machine") && failures_left-- > 0)
+            co_return fail(ErrorCode::unavailable, "no worker");
+        if (bytes.starts_with("machine"))
+            co_return media::MediaInfo{.type = core::MediaType::video, .mime_type = "video/mp4"};
+        co_return fail(ErrorCode::invalid, "The file is broken.");
+    }
+    std::shared_ptr<media::Video> open(std::string, std::shared_ptr<const blob::BlobFile>,
+                                       media::MediaInfo) override {
+        return nullptr;
+    }
+    media::MediaStats stats() const override { return {.probes = static_cast<std::uint64_t>(probes)}; }
+
+    int probes = 0;
+    bool held = false;
+    int failures_left = 1;
+};
+
+// Serves bytes and errors by URL.
+class MapFetcher final : public fetch::Fetcher {
+public:
+    Result<fetch::Fetched> get(const std::string& url, std::uint64_t bytes_max, const Sink& sink) override {
+        ++calls;
+        if (url == "http://silent/") {
+            while (true) {
+                if (const auto asked = sink({}); !asked) return std::unexpected(asked.error());
+                std::this_thread::sleep_for(1ms);
+            }
+        }
+        const auto found = files.find(url);
+        if (found == files.end())
+            return fail(ErrorCode::unavailable, "The URL's server answered with status 404.");
+        if (found->second.size() > bytes_max)
+            return fail(ErrorCode::too_large, "The file is larger than allowed.");
+        for (const char& c : found->second) {
+            if (const auto taken = sink({&c, 1}); !taken) return std::unexpected(taken.error());
+        }
+        return fetch::Fetched{.content_type = "video/mp4", .bytes = found->second.size()};
+    }
+
+    std::map<std::string, std::string> files;
+    std::atomic<int> calls = 0;
+};
+
+// Blobs that can be told to fail in one way.
+class FaultyBlobs final : public blob::BlobStore {
+public:
+    explicit FaultyBlobs(blob::BlobStore& real) : real_(&real) {}
+    Result<std::unique_ptr<blob::BlobWriter>> create(std::string_view key) override {
+        return real_->create(key);
+    }
+    Result<blob::BlobFile> open(std::string_view key) override { return real_->open(key); }
+    Result<> concatenate(std::string_view key, const std::vector<std::string>& parts) override {
+        if (disk_is_full) return fail(ErrorCode::no_space, "full");
+        return real_->concatenate(key, parts);
+    }
+    Result<> remove(std::string_view key) override { return real_->remove(key); }
+    Result<std::vector<std::string>> list(std::string_view prefix) override { return real_->list(prefix); }
+
+    std::atomic<bool> disk_is_full = false;
+
+private:
+    blob::BlobStore* real_;
+};
+
+class World : public testing::Test {
+protected:
+    // Until `task` is done; what it left behind may still be going on.
+    template <class T>
+    T run(async::Task<T> task) {
+        std::optional<T> value;
+        boost::asio::co_spawn(io, store_into(std::move(task), value), boost::asio::detached);
+        turn_until([&] { return value.has_value(); });
+        return std::move(*value);
+    }
+    void run(async::Task<void> task) {
+        bool done = false;
+        boost::asio::co_spawn(io, note_end(std::move(task), done), boost::asio::detached);
+        turn_until([&] { return done; });
+    }
+    // Until nothing goes on any more.
+    void run_all() {
+        io.restart();
+        io.run_for(30s);
+    }
+    template <class Done>
+    void turn_until(Done done) {
+        const auto end = std::chrono::steady_clock::now() + 30s;
+        while (!done() && std::chrono::steady_clock::now() < end) {
+            io.restart();
+            io.run_one_for(100ms);
+        }
+        ASSERT_TRUE(done()) << "it takes too long";
+    }
+
+    boost::asio::io_context io;
+    ManualClock clock{kNoon};
+    std::unique_ptr<store::Store> store = store::make_memory_store();
+    std::unique_ptr<blob::BlobStore> memory_blobs = blob::make_memory_blobs();
+    FaultyBlobs blobs{*memory_blobs};
+    async::Lane store_lane{1};
+    async::Lane lane{1};
+
+private:
+    template <class T>
+    static async::Task<void> store_into(async::Task<T> task, std::optional<T>& value) {
+        value.emplace(co_await std::move(task));
+    }
+    static async::Task<void> note_end(async::Task<void> task, bool& done) {
+        co_await std::move(task);
+        done = true;
+    }
+};
+
+}  // namespace sheaf::service

@@ -1,0 +1,318 @@
+#include <algorithm>
+#include <set>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "store/memory/memory_state.h"
+
+namespace sheaf::store {
+namespace {
+
+class MemorySpool final : public BodySpool {
+public:
+    Result<> append(std::string_view bytes) override {
+        text_ += bytes;
+        return {};
+    }
+    Result<std::string_view> bytes() override { return text_; }
+    std::string take() { return std::move(text_); }
+
+private:
+    std::string text_;
+};
+
+Error no_batch() {
+    return {ErrorCode::not_found, "there is no such batch", {}};
+}
+
+// Newest first; ties by the larger id.
+bool is_newer(const core::Batch& left, const core::Batch& right) {
+    return std::tie(left.created_at, left.id) > std::tie(right.created_at, right.id);
+}
+
+template <class T>
+bool is_among(const std::vector<T>& allowed, const T& value) {
+    return allowed.empty() || std::ranges::find(allowed, value) != allowed.end();
+}
+
+bool matches(const std::vector<StateFilter>& filters, const core::Batch& batch) {
+    return filters.empty() || std::ranges::any_of(filters, [&](const StateFilter& filter) {
+               return filter.state == batch.state &&
+                      (filter.state != core::BatchState::ended || filter.reason == batch.end_reason);
+           });
+}
+
+class MemoryBatches final : public Batches {
+public:
+    explicit MemoryBatches(MemoryState& state) : state_(&state) {}
+
+    Result<std::unique_ptr<BodySpool>> new_body() override { return std::make_unique<MemorySpool>(); }
+
+    Result<core::Batch> create(BatchDraft draft, std::unique_ptr<BodySpool> body) override {
+        auto* const spool = dynamic_cast<MemorySpool*>(body.get());
+        CHECK(spool != nullptr, "a body comes from new_body() of the same store");
+        if (draft.items.empty()) return fail(ErrorCode::invalid, "a batch has at least one item");
+        if (draft.items.size() > kItemsMax) return fail(ErrorCode::too_large, "a batch has too many items");
+        MemoryBatch stored;
+        stored.body = std::make_shared<const std::string>(spool->take());
+        for (ItemDraft& item : draft.items) {
+            if (item.body_offset > stored.body->size() ||
+                item.body_bytes > stored.body->size() - item.body_offset) {
+                return fail(ErrorCode::invalid, "an item lies outside of the body");
+            }
+            MemoryItem& kept = stored.items.emplace_back();
+            kept.head.id = draft.batch.id.item(static_cast<std::uint32_t>(stored.items.size() - 1));
+            kept.head.custom_id = std::move(item.custom_id);
+            kept.head.subject = std::move(item.subject);
+            kept.body_offset = item.body_offset;
+            kept.body_bytes = item.body_bytes;
+        }
+        stored.batch = std::move(draft.batch);
+        stored.batch.state = core::BatchState::accepted;
+        stored.batch.end_reason = core::EndReason::none;
+        stored.batch.counts = {.queued = static_cast<std::uint32_t>(stored.items.size())};
+        stored.batch.ended_at.reset();
+        stored.batch.results_bytes.reset();
+
+        const std::scoped_lock lock(state_->mutex);
+        if (state_->batches.contains(stored.batch.id)) {
+            return fail(ErrorCode::conflict, "a batch of this id is there already");
+        }
+        if (draft.active_max > 0 && stored.batch.kind == core::BatchKind::batch &&
+            count_active(stored.batch.account) >= draft.active_max) {
+            return fail(ErrorCode::exhausted, "too many batches are active already");
+        }
+        if (draft.idempotency) {
+            const auto noted = state_->remember(*draft.idempotency);
+            if (!noted) return std::unexpected(noted.error());
+        }
+        const BatchId id = stored.batch.id;
+        return state_->batches.emplace(id, std::move(stored)).first->second.batch;
+    }
+
+    Result<std::optional<IdempotencyRecord>> find_idempotent(const AccountId& account, std::string_view scope,
+                                                             std::string_view key) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->idempotency.find({account.name, std::string(scope), std::string(key)});
+        if (found == state_->idempotency.end()) return std::nullopt;
+        return found->second;
+    }
+
+    Result<> forget_idempotent(Timestamp now) override {
+        const std::scoped_lock lock(state_->mutex);
+        std::erase_if(state_->idempotency, [&](const auto& entry) { return entry.second.expires_at <= now; });
+        return {};
+    }
+
+    Result<> remember_idempotent(IdempotencyRecord record) override {
+        const std::scoped_lock lock(state_->mutex);
+        return state_->remember(record);
+    }
+
+    Result<core::Batch> find(const AccountId& account, const BatchId& id) override {
+        if (auto batch = cached(account, id)) return std::move(*batch);
+        return std::unexpected(no_batch());
+    }
+
+    std::optional<core::Batch> cached(const AccountId& account, const BatchId& id) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id);
+        if (found == state_->batches.end() || found->second.batch.account != account) return std::nullopt;
+        return found->second.batch;
+    }
+
+    Result<Page<core::Batch>> list(const BatchQuery& query) override {
+        auto rows = batches_where([&](const core::Batch& batch) {
+            return batch.account == query.account && batch.dialect == query.dialect &&
+                   batch.kind == core::BatchKind::batch && matches(query.states, batch) &&
+                   is_among(query.tags, batch.tag);
+        });
+        std::ranges::sort(rows, is_newer);
+        return page_of(rows, query.page);
+    }
+
+    Result<std::vector<core::Batch>> unfinished() override {
+        auto rows =
+            batches_where([](const core::Batch& batch) { return batch.state != core::BatchState::ended; });
+        std::ranges::sort(rows, [](const auto& left, const auto& right) { return is_newer(right, left); });
+        return rows;
+    }
+
+    Result<std::vector<core::Batch>> unpublished() override {
+        return batches_where([](const core::Batch& batch) {
+            return batch.state == core::BatchState::ended && !batch.results_bytes;
+        });
+    }
+
+    Result<std::vector<core::Batch>> due_for_purge(Timestamp now, std::uint32_t count_max) override {
+        auto rows = batches_where([&](const core::Batch& batch) { return batch.purge_at <= now; });
+        std::ranges::sort(rows, {}, &core::Batch::purge_at);
+        if (rows.size() > count_max) rows.resize(count_max);
+        return rows;
+    }
+
+    Result<core::Batch> apply(const BatchId& id, core::BatchEvent event, Timestamp now) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id);
+        if (found == state_->batches.end()) return std::unexpected(no_batch());
+        MemoryBatch& stored = found->second;
+        const core::Transition* const transition = core::find_transition(stored.batch.state, event);
+        const bool drains_early = event == core::BatchEvent::drained && stored.batch.counts.unfinished() > 0;
+        if (transition == nullptr || drains_early) {
+            return fail(ErrorCode::conflict,
+                        "the batch is " + std::string(core::to_string(stored.batch.state)));
+        }
+        for (MemoryItem& item : stored.items) {
+            std::optional<core::ItemState> becomes;
+            if (item.head.state == core::ItemState::queued) becomes = transition->queued_items_become;
+            if (item.head.state == core::ItemState::running) becomes = transition->running_items_become;
+            if (!becomes) continue;
+            item.head.state = *becomes;
+            item.head.finished_at = now;
+        }
+        stored.batch = *core::after_event(stored.batch, event, now);
+        return stored.batch;
+    }
+
+    Result<ItemOfBatch> find_item(const AccountId& account, const ItemId& id) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id.batch);
+        if (found == state_->batches.end() || found->second.batch.account != account ||
+            id.ordinal >= found->second.items.size()) {
+            return fail(ErrorCode::not_found, "there is no such item");
+        }
+        return ItemOfBatch{found->second.batch, found->second.items[id.ordinal].head};
+    }
+
+    Result<std::string> read_item_body(const ItemId& id) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id.batch);
+        if (found == state_->batches.end() || id.ordinal >= found->second.items.size()) {
+            return fail(ErrorCode::not_found, "there is no such item");
+        }
+        const MemoryItem& item = found->second.items[id.ordinal];
+        return found->second.body->substr(item.body_offset, item.body_bytes);
+    }
+
+    Result<Page<ItemOfBatch>> list_items(const ItemQuery& query) override {
+        const std::scoped_lock lock(state_->mutex);
+        std::vector<const MemoryBatch*> batches;
+        for (const auto& [id, stored] : state_->batches) {
+            const core::Batch& batch = stored.batch;
+            const bool wanted = batch.account == query.account && batch.dialect == query.dialect &&
+                                (!query.tag || batch.tag == *query.tag);
+            if (wanted) batches.push_back(&stored);
+        }
+        std::ranges::sort(
+            batches, [](const auto* left, const auto* right) { return is_newer(left->batch, right->batch); });
+        std::vector<ItemOfBatch> rows;
+        for (const MemoryBatch* const stored : batches) {
+            for (auto item = stored->items.rbegin(); item != stored->items.rend(); ++item) {
+                const bool is_about =
+                    !query.subject || (!query.subject->text.empty() && item->head.subject == *query.subject);
+                if (is_about && is_among(query.states, item->head.state))
+                    rows.push_back({stored->batch, item->head});
+            }
+        }
+        return page_of(rows, query.page);
+    }
+
+    Result<std::uint64_t> count_unfinished(const AccountId& account, const core::Subject& subject) override {
+        const std::scoped_lock lock(state_->mutex);
+        return state_->count_unfinished(account, subject);
+    }
+
+    Result<std::vector<ItemLine>> read_lines(const BatchId& id, std::uint32_t first, std::uint32_t count_max,
+                                             std::uint64_t bytes_max) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id);
+        if (found == state_->batches.end()) return std::unexpected(no_batch());
+        std::vector<ItemLine> lines;
+        std::uint64_t bytes = 0;
+        const std::size_t count = std::max<std::size_t>(count_max, 1);
+        for (std::size_t at = first; at < found->second.items.size() && lines.size() < count; ++at) {
+            const MemoryItem& item = found->second.items[at];
+            if (item.line && !lines.empty() && bytes + item.line->size() > bytes_max) break;
+            if (item.line) bytes += item.line->size();
+            lines.push_back({item.head, item.line});
+        }
+        return lines;
+    }
+
+    Result<core::Batch> publish(const BatchId& id, const Render& render) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id);
+        if (found == state_->batches.end()) return std::unexpected(no_batch());
+        MemoryBatch& stored = found->second;
+        if (stored.batch.results_bytes) return stored.batch;
+        if (stored.batch.state != core::BatchState::ended) {
+            return fail(ErrorCode::conflict, "the batch has not ended");
+        }
+        for (const MemoryItem& item : stored.items) {
+            stored.results += item.line ? *item.line : render(stored.batch, item.head);
+        }
+        stored.batch.results_bytes = stored.results.size();
+        return stored.batch;
+    }
+
+    Result<ResultsFile> open_results(const BatchId& id) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id);
+        if (found == state_->batches.end()) return std::unexpected(no_batch());
+        const MemoryBatch& stored = found->second;
+        if (!stored.batch.results_bytes) return fail(ErrorCode::conflict, "the results are not laid out yet");
+        const int fd = ::memfd_create("results", MFD_CLOEXEC);
+        if (fd < 0) return fail(ErrorCode::unavailable, "no memory file for the results");
+        if (::pwrite(fd, stored.results.data(), stored.results.size(), 0) !=
+            static_cast<ssize_t>(stored.results.size())) {
+            ::close(fd);
+            return fail(ErrorCode::no_space, "the results do not fit into a memory file");
+        }
+        return ResultsFile{fd, stored.results.size()};
+    }
+
+    Result<> remove(const BatchId& id) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id);
+        if (found == state_->batches.end()) return std::unexpected(no_batch());
+        if (found->second.batch.state != core::BatchState::ended) {
+            return fail(ErrorCode::conflict, "the batch has not ended");
+        }
+        state_->batches.erase(found);
+        return {};
+    }
+
+private:
+    std::uint32_t count_active(const AccountId& account) const {
+        std::uint32_t count = 0;
+        for (const auto& [id, stored] : state_->batches) {
+            if (stored.batch.account == account && stored.batch.kind == core::BatchKind::batch &&
+                stored.batch.state != core::BatchState::ended) {
+                ++count;
+            }
+        }
+        return count;
+    }
+
+    template <class Predicate>
+    std::vector<core::Batch> batches_where(Predicate wanted) {
+        const std::scoped_lock lock(state_->mutex);
+        std::vector<core::Batch> rows;
+        for (const auto& [id, stored] : state_->batches) {
+            if (wanted(stored.batch)) rows.push_back(stored.batch);
+        }
+        return rows;
+    }
+
+    MemoryState* state_;
+};
+
+}  // namespace
+
+std::unique_ptr<Batches> make_memory_batches(MemoryState& state) {
+    return std::make_unique<MemoryBatches>(state);
+}
+
+}  // namespace sheaf::store

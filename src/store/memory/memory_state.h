@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "store/store.h"
+
+namespace sheaf::store {
+
+struct MemoryItem {
+    core::ItemHead head;
+    std::uint64_t body_offset = 0;
+    std::uint64_t body_bytes = 0;
+    std::uint32_t epoch = 0;
+    std::uint32_t attempts = 0;
+    std::optional<Timestamp> leased_until;  // nullopt while running: the lease was given back
+    std::optional<std::string> line;
+};
+
+struct MemoryBatch {
+    core::Batch batch;
+    std::shared_ptr<const std::string> body;
+    std::vector<MemoryItem> items;
+    std::string results;
+};
+
+using IdempotencyKey = std::tuple<std::string, std::string, std::string>;
+
+// Everything the memory store holds, under one mutex: every method of its ports is one critical section.
+struct MemoryState {
+    std::mutex mutex;
+    std::map<BatchId, MemoryBatch> batches;
+    std::map<IdempotencyKey, IdempotencyRecord> idempotency;
+    std::map<AssetId, core::Asset> assets;
+    std::map<UploadId, core::Upload> uploads;
+    std::map<UploadId, std::map<std::uint32_t, core::UploadChunk>> chunks;
+    std::map<std::string, ApiKey, std::less<>> keys;
+
+    // With the mutex held.
+    std::uint64_t count_unfinished(const AccountId& account, const core::Subject& subject) const;
+    Result<> remember(const IdempotencyRecord& record);
+};
+
+std::unique_ptr<Batches> make_memory_batches(MemoryState& state);
+std::unique_ptr<ItemQueue> make_memory_items(MemoryState& state);
+std::unique_ptr<Assets> make_memory_assets(MemoryState& state);
+std::unique_ptr<Keys> make_memory_keys(MemoryState& state);
+
+// The rows of `all` that `range` asks for.
+template <class T>
+Page<T> page_of(const std::vector<T>& all, PageRange range) {
+    Page<T> page;
+    page.total = all.size();
+    for (std::size_t at = range.offset; at < all.size() && page.rows.size() < range.count; ++at) {
+        page.rows.push_back(all[at]);
+    }
+    return page;
+}
+
+}  // namespace sheaf::store

@@ -1,0 +1,89 @@
+#include "store/sqlite/batch_row.h"
+
+#include <cstring>
+
+#include "base/check.h"
+#include "base/hash.h"
+
+namespace sheaf::store {
+
+IdBytes::IdBytes(const RawId& id) : bytes_{} {
+    const std::uint64_t low = (id.random << 20) | id.ordinal;
+    for (int at = 0; at < 4; ++at) bytes_[at] = static_cast<char>(id.seconds >> (24 - 8 * at));
+    for (int at = 0; at < 8; ++at) bytes_[4 + at] = static_cast<char>(low >> (56 - 8 * at));
+}
+
+RawId raw_id(std::string_view bytes) {
+    CHECK(bytes.size() == 12, "a stored id has 12 bytes");
+    RawId id;
+    for (std::size_t at = 0; at < 4; ++at)
+        id.seconds = (id.seconds << 8) | static_cast<unsigned char>(bytes[at]);
+    std::uint64_t low = 0;
+    for (std::size_t at = 4; at < 12; ++at) low = (low << 8) | static_cast<unsigned char>(bytes[at]);
+    id.random = low >> 20;
+    id.ordinal = static_cast<std::uint32_t>(low & 0xfffffU);
+    return id;
+}
+
+std::optional<std::int64_t> subject_key(const AccountId& account, const core::Subject& subject) {
+    if (subject.text.empty()) return std::nullopt;
+    const Sha256 hash = sha256(account.name + '\n' + subject.text);
+    std::int64_t key = 0;
+    std::memcpy(&key, hash.data(), sizeof key);
+    return key;
+}
+
+BatchRow read_batch(const Rows& rows, int from) {
+    int at = from;
+    BatchRow row;
+    core::Batch& batch = row.batch;
+    row.row = rows.number(at++);
+    const RawId id = raw_id(rows.bytes(at++));
+    batch.id = {id.seconds, id.random};
+    batch.account.name = rows.text(at++);
+    batch.dialect = rows.text(at++);
+    batch.kind = rows.as<core::BatchKind>(at++);
+    batch.model = rows.text(at++);
+    batch.tag = rows.text(at++);
+    batch.state = rows.as<core::BatchState>(at++);
+    batch.end_reason = rows.as<core::EndReason>(at++);
+    row.cursor = rows.as<std::uint32_t>(at++) & ((1U << 20) - 1);
+    batch.counts.queued = rows.as<std::uint32_t>(at++);
+    batch.counts.running = rows.as<std::uint32_t>(at++);
+    batch.counts.succeeded = rows.as<std::uint32_t>(at++);
+    batch.counts.failed = rows.as<std::uint32_t>(at++);
+    batch.counts.canceled = rows.as<std::uint32_t>(at++);
+    batch.counts.expired = rows.as<std::uint32_t>(at++);
+    batch.created_at = rows.time(at++);
+    batch.expires_at = rows.time(at++);
+    batch.purge_at = rows.time(at++);
+    batch.ended_at = rows.time_or_null(at++);
+    if (!rows.is_null(at)) batch.results_bytes = rows.as<std::uint64_t>(at);
+    ++at;
+    if (!rows.is_null(at)) row.body_segment = rows.number(at);
+    ++at;
+    row.body_start = rows.as<std::uint64_t>(at++);
+    row.body_bytes = rows.as<std::uint64_t>(at++);
+    batch.shared = rows.text(at++);
+    return row;
+}
+
+ItemRow read_item(const Rows& rows, const BatchId& batch, int from) {
+    int at = from;
+    ItemRow row;
+    row.head.id = batch.item(ordinal_of(rows.number(at++)));
+    row.head.state = rows.as<core::ItemState>(at++);
+    row.body_offset = rows.as<std::uint64_t>(at++);
+    row.body_bytes = rows.as<std::uint64_t>(at++);
+    row.body_crc = rows.as<std::uint32_t>(at++);
+    if (!rows.is_null(at)) row.head.custom_id = rows.text(at);
+    ++at;
+    row.head.subject.text = rows.text(at++);
+    row.head.finished_at = rows.time_or_null(at++);
+    if (!rows.is_null(at)) {
+        row.line = Place{rows.number(at), rows.as<std::uint64_t>(at + 1), rows.as<std::uint64_t>(at + 2)};
+    }
+    return row;
+}
+
+}  // namespace sheaf::store

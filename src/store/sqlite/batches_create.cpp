@@ -1,0 +1,179 @@
+#include <cstdio>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "store/sqlite/spool.h"
+#include "store/sqlite/sqlite_batches.h"
+#include "store/sqlite/statements.h"
+
+namespace sheaf::store {
+namespace {
+
+Result<std::vector<std::uint32_t>> checksums_of(const std::vector<ItemDraft>& items, std::string_view body) {
+    std::vector<std::uint32_t> checksums;
+    checksums.reserve(items.size());
+    for (const ItemDraft& item : items) {
+        if (item.body_offset > body.size() || item.body_bytes > body.size() - item.body_offset) {
+            return fail(ErrorCode::invalid, "an item lies outside of the body");
+        }
+        checksums.push_back(crc32c(body.substr(item.body_offset, item.body_bytes)));
+    }
+    return checksums;
+}
+
+// Gives the spooled body its name for good. Its name in the spool stays until the commit: should we die
+// before, open() finds it there.
+Result<> keep_body_file(Engine& engine, FileSpool& spool, const BatchId& id) {
+    if (const auto synced = engine.disk->sync(spool.fd(), "a body"); !synced) return synced;
+    const auto debt = engine.paths.spooled_body(id);
+    if (std::rename(spool.path().c_str(), debt.c_str()) != 0) {
+        return fail(ErrorCode::unavailable, fmt::format("cannot rename a body: {}", std::strerror(errno)));
+    }
+    spool.moved();
+    auto linked = engine.disk->link(debt, engine.paths.body(id));
+    if (linked) linked = engine.disk->sync_directory(engine.paths.bodies());
+    return linked;
+}
+
+void forget_body_file(Engine& engine, const BatchId& id) {
+    // After a failed sync nobody knows whether the batch is there: open() will.
+    if (!engine.disk->usable()) return;
+    (void)engine.disk->remove(engine.paths.body(id));
+    (void)engine.disk->remove(engine.paths.spooled_body(id));
+}
+
+Result<> check_active(Tx& tx, const BatchDraft& draft) {
+    if (draft.active_max == 0 || draft.batch.kind != core::BatchKind::batch) return {};
+    auto rows = tx.db.query(sql::kCountActive, draft.batch.account.name);
+    if (!rows) return std::unexpected(rows.error());
+    if (const auto more = rows->next(); !more) return std::unexpected(more.error());
+    if (rows->number(0) < draft.active_max) return {};
+    return fail(ErrorCode::exhausted, fmt::format("{} batches are active already", rows->number(0)));
+}
+
+Result<> insert_items(Tx& tx, const BatchRow& row, const std::vector<ItemDraft>& items,
+                      const std::vector<std::uint32_t>& checksums) {
+    for (std::uint32_t at = 0; at < items.size(); ++at) {
+        const ItemDraft& item = items[at];
+        const std::optional<std::int64_t> about = subject_key(row.batch.account, item.subject);
+        const auto subject = about ? std::optional<std::string_view>(item.subject.text) : std::nullopt;
+        const auto added = tx.db.run(sql::kInsertItem, row.key(at), item.body_offset, item.body_bytes,
+                                     checksums[at], item.custom_id, subject, about);
+        if (!added) return std::unexpected(added.error());
+    }
+    return {};
+}
+
+Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spool, std::string_view body,
+                                 const std::vector<std::uint32_t>& checksums) {
+    if (const auto allowed = check_active(tx, draft); !allowed) return std::unexpected(allowed.error());
+    if (draft.idempotency) {
+        const auto noted = insert_idempotent(tx, *draft.idempotency);
+        if (!noted) return std::unexpected(noted.error());
+    }
+    BatchRow row;
+    row.batch = draft.batch;
+    core::Batch& batch = row.batch;
+    batch.state = core::BatchState::accepted;
+    batch.end_reason = core::EndReason::none;
+    batch.counts = {.queued = static_cast<std::uint32_t>(draft.items.size())};
+    batch.ended_at.reset();
+    batch.results_bytes.reset();
+    const auto added = tx.db.run(sql::kInsertBatch, IdBytes(batch.id), batch.account.name, batch.dialect,
+                                 batch.kind, batch.model, batch.tag, batch.counts.queued, batch.created_at,
+                                 batch.expires_at, batch.purge_at, body.size());
+    if (!added) return std::unexpected(added.error());
+    row.row = tx.db.last_insert_row();
+    row.body_bytes = body.size();
+    if (!spool.in_file()) {
+        const Place place = tx.bodies.append({row.row, kWholeBody}, body);
+        row.body_segment = place.segment;
+        row.body_start = place.start;
+    }
+    const auto placed = tx.db.run(sql::kPlaceBody, row.row, row.key(0), row.body_segment, row.body_start);
+    if (!placed) return std::unexpected(placed.error());
+    const auto shared = tx.db.run(sql::kInsertShared, row.row, batch.shared);
+    if (!shared) return std::unexpected(shared.error());
+    const auto items = insert_items(tx, row, draft.items, checksums);
+    if (!items) return std::unexpected(items.error());
+    tx.inserted(row);
+    return batch;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BodySpool>> SqliteBatches::new_body() {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    return std::make_unique<FileSpool>(*engine_->disk, engine_->paths.spool() / fmt::format("{}", ++spools_));
+}
+
+Result<core::Batch> SqliteBatches::create(BatchDraft draft, std::unique_ptr<BodySpool> body) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    auto* const spool = dynamic_cast<FileSpool*>(body.get());
+    CHECK(spool != nullptr, "a body comes from new_body() of the same store");
+    if (draft.items.empty()) return fail(ErrorCode::invalid, "a batch has at least one item");
+    if (draft.items.size() > kItemsMax) return fail(ErrorCode::too_large, "a batch has too many items");
+    const auto bytes = spool->bytes();
+    if (!bytes) return std::unexpected(bytes.error());
+    const auto checksums = checksums_of(draft.items, *bytes);
+    if (!checksums) return std::unexpected(checksums.error());
+
+    const BatchId id = draft.batch.id;
+    if (spool->in_file()) {
+        // Ids are random, but a body must never take another's place.
+        const BatchLocks::Held held(engine_->locks, id);
+        const auto there = engine_->writer.run([&](Tx& tx) { return tx.find_batch(id); });
+        if (!there) return std::unexpected(there.error());
+        if (*there) return fail(ErrorCode::conflict, "a batch of this id is there already");
+        if (const auto kept = keep_body_file(*engine_, *spool, id); !kept) {
+            forget_body_file(*engine_, id);
+            return std::unexpected(kept.error());
+        }
+    }
+    auto created =
+        engine_->writer.run([&](Tx& tx) { return insert_batch(tx, draft, *spool, *bytes, *checksums); });
+    if (!spool->in_file()) return created;
+    if (created) {
+        (void)engine_->disk->remove(engine_->paths.spooled_body(id));
+    } else {
+        forget_body_file(*engine_, id);
+    }
+    return created;
+}
+
+Result<> insert_idempotent(Tx& tx, const IdempotencyRecord& record) {
+    const auto added = tx.db.run(sql::kInsertIdempotent, record.account.name, record.scope, record.key,
+                                 record.request_hash, record.status, record.response, record.expires_at);
+    if (!added) return std::unexpected(added.error());
+    if (*added == 0) return fail(ErrorCode::conflict, "the idempotency key was used before");
+    return {};
+}
+
+Result<std::optional<IdempotencyRecord>> SqliteBatches::find_idempotent(const AccountId& account,
+                                                                        std::string_view scope,
+                                                                        std::string_view key) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    auto rows = snapshot->db().query(sql::kFindIdempotent, account.name, scope, key);
+    if (!rows) return std::unexpected(rows.error());
+    const auto more = rows->next();
+    if (!more) return std::unexpected(more.error());
+    if (!*more) return std::nullopt;
+    return IdempotencyRecord{account,          std::string(scope), std::string(key), rows->text(0),
+                             rows->as<int>(1), rows->text(2),      rows->time(3)};
+}
+
+Result<> SqliteBatches::forget_idempotent(Timestamp now) {
+    const auto done = engine_->writer.run([&](Tx& tx) { return tx.db.run(sql::kForgetIdempotent, now); });
+    if (!done) return std::unexpected(done.error());
+    return {};
+}
+
+Result<> SqliteBatches::remember_idempotent(IdempotencyRecord record) {
+    return engine_->writer.run([&](Tx& tx) { return insert_idempotent(tx, record); });
+}
+
+}  // namespace sheaf::store

@@ -1,0 +1,259 @@
+#include <map>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "store/sqlite/results_file.h"
+#include "store/sqlite/sqlite_batches.h"
+#include "store/sqlite/statements.h"
+
+namespace sheaf::store {
+namespace {
+
+constexpr std::size_t kVerifiedMax = 4096;
+constexpr std::string_view kEndedEvent = "batch.ended";
+
+Error no_batch() {
+    return {ErrorCode::not_found, "there is no such batch", {}};
+}
+
+Result<> end_items(Tx& tx, std::int64_t from, std::int64_t to, core::ItemState state, Timestamp now) {
+    const auto ended = tx.db.run(sql::kEndItems, from, to, state, now);
+    if (!ended) return std::unexpected(ended.error());
+    return {};
+}
+
+Result<core::Batch> apply_event(Tx& tx, const BatchId& id, core::BatchEvent event, Timestamp now) {
+    auto found = tx.find_batch(id);
+    if (!found) return std::unexpected(found.error());
+    if (!*found) return std::unexpected(no_batch());
+    BatchRow row = std::move(**found);
+    const core::Transition* const transition = core::find_transition(row.batch.state, event);
+    const bool drains_early = event == core::BatchEvent::drained && row.batch.counts.unfinished() > 0;
+    if (transition == nullptr || drains_early) {
+        return fail(ErrorCode::conflict, "the batch is " + std::string(core::to_string(row.batch.state)));
+    }
+    if (transition->queued_items_become && row.batch.counts.queued > 0) {
+        const auto ended =
+            end_items(tx, row.key(row.cursor), row.end_key(), *transition->queued_items_become, now);
+        if (!ended) return std::unexpected(ended.error());
+    }
+    if (transition->running_items_become) {
+        const auto ended =
+            end_items(tx, row.first_key(), row.key(row.cursor), *transition->running_items_become, now);
+        if (!ended) return std::unexpected(ended.error());
+        const auto dropped = tx.db.run(sql::kDeleteLeases, row.first_key(), row.end_key());
+        if (!dropped) return std::unexpected(dropped.error());
+    }
+    row.batch = *core::after_event(row.batch, event, now);
+    if (const auto stored = tx.update(row); !stored) return std::unexpected(stored.error());
+    if (row.batch.state == core::BatchState::ended) {
+        if (const auto told = insert_ended_event(tx, row.batch); !told) return std::unexpected(told.error());
+    }
+    return row.batch;
+}
+
+// Joins `range` to the last one when it follows on it.
+void add_range(std::vector<SegmentLog::Range>& ranges, SegmentLog::Range range) {
+    if (!ranges.empty() && ranges.back().segment == range.segment &&
+        ranges.back().start + ranges.back().bytes == range.start) {
+        ranges.back().bytes += range.bytes;
+    } else {
+        ranges.push_back(range);
+    }
+}
+
+}  // namespace
+
+Result<> insert_ended_event(Tx& tx, const core::Batch& batch) {
+    const auto told =
+        tx.db.run(sql::kInsertEvent, kEndedEvent, batch.account.name, IdBytes(batch.id), batch.ended_at);
+    if (!told) return std::unexpected(told.error());
+    return {};
+}
+
+Result<core::Batch> SqliteBatches::apply(const BatchId& id, core::BatchEvent event, Timestamp now) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    return engine_->writer.run([&](Tx& tx) { return apply_event(tx, id, event, now); });
+}
+
+Result<SqliteBatches::Layout> SqliteBatches::lay_out(const BatchRow& row, const Render& render) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    auto writer = ResultsWriter::create(*engine_->disk, engine_->paths.spooled_results(row.batch.id));
+    if (!writer) return std::unexpected(writer.error());
+    auto rows = snapshot->db().query(sql::kItemsFrom, row.row, row.first_key(), row.end_key(), -1);
+    if (!rows) return std::unexpected(rows.error());
+    std::map<std::int64_t, std::int64_t> records;
+    for (;;) {
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) break;
+        const ItemRow item = read_item(*rows, row.batch.id);
+        if (!item.line) {
+            if (const auto added = writer->add(render(row.batch, item.head)); !added) {
+                return std::unexpected(added.error());
+            }
+            continue;
+        }
+        auto line = engine_->lines.read(*item.line, {row.row, item.head.id.ordinal});
+        if (!line) {
+            if (line.error().code == ErrorCode::not_found) line.error().code = ErrorCode::corrupt;
+            return std::unexpected(line.error());
+        }
+        if (const auto added = writer->add(*line); !added) return std::unexpected(added.error());
+        ++records[item.line->segment];
+    }
+    const auto bytes = writer->finish();
+    if (!bytes) return std::unexpected(bytes.error());
+    return Layout{*bytes, {records.begin(), records.end()}};
+}
+
+Result<core::Batch> SqliteBatches::publish(const BatchId& id, const Render& render) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    const BatchLocks::Held held(engine_->locks, id);
+    BatchRow row;
+    {
+        auto snapshot = engine_->readers.snapshot();
+        if (!snapshot) return std::unexpected(snapshot.error());
+        auto found = find_batch_row(snapshot->db(), id);
+        if (!found) return std::unexpected(found.error());
+        row = std::move(*found);
+    }
+    if (row.batch.results_bytes) return row.batch;
+    if (row.batch.state != core::BatchState::ended)
+        return fail(ErrorCode::conflict, "the batch has not ended");
+
+    const auto spooled = engine_->paths.spooled_results(id);
+    const auto give_up = [&](const Error& error) {
+        if (engine_->disk->usable()) {
+            (void)engine_->disk->remove(engine_->paths.results(id));
+            (void)engine_->disk->remove(spooled);
+        }
+        return std::unexpected(error);
+    };
+    const auto layout = lay_out(row, render);
+    if (!layout) return give_up(layout.error());
+    auto named = engine_->disk->remove(engine_->paths.results(id));
+    if (named) named = engine_->disk->link(spooled, engine_->paths.results(id));
+    if (named) named = engine_->disk->sync_directory(engine_->paths.results());
+    if (!named) return give_up(named.error());
+
+    const auto published = engine_->writer.run([&](Tx& tx) -> Result<core::Batch> {
+        auto found = tx.find_batch(id);
+        if (!found) return std::unexpected(found.error());
+        if (!*found) return std::unexpected(no_batch());
+        BatchRow now = std::move(**found);
+        now.batch.results_bytes = layout->line_bytes;
+        if (const auto stored = tx.update(now); !stored) return std::unexpected(stored.error());
+        for (const auto& [segment, count] : layout->records) {
+            const auto dropped = tx.db.run(sql::kDropRecords, Stream::lines, segment, count);
+            if (!dropped) return std::unexpected(dropped.error());
+        }
+        return now.batch;
+    });
+    if (!published) return give_up(published.error());
+    set_verified(id);
+    (void)engine_->disk->remove(spooled);
+    if (const auto dropped = engine_->drop_dead_segments(); !dropped) {
+        log::warning("segments could not be removed", {{"reason", dropped.error().message}});
+    }
+    return published;
+}
+
+bool SqliteBatches::is_verified(const BatchId& id) {
+    const std::scoped_lock lock(mutex_);
+    return verified_.contains(id);
+}
+
+void SqliteBatches::set_verified(const BatchId& id) {
+    const std::scoped_lock lock(mutex_);
+    if (verified_.size() >= kVerifiedMax) verified_.clear();
+    verified_.insert(id);
+}
+
+Result<ResultsFile> SqliteBatches::open_results(const BatchId& id) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    const auto row = find_batch_row(snapshot->db(), id);
+    if (!row) return std::unexpected(row.error());
+    if (!row->batch.results_bytes) return fail(ErrorCode::conflict, "the results are not laid out yet");
+    auto file = open_for_read(engine_->paths.results(id));
+    if (!file) {
+        // Removed since the snapshot, or lost.
+        auto again = engine_->readers.snapshot();
+        if (!again) return std::unexpected(again.error());
+        if (auto still = find_batch_row(again->db(), id); !still) return std::unexpected(still.error());
+        return fail(ErrorCode::corrupt, "the results file is gone");
+    }
+    if (!is_verified(id)) {
+        const auto sound = verify_results(file->fd(), *row->batch.results_bytes, row->batch.counts.total());
+        if (!sound) return std::unexpected(sound.error());
+        set_verified(id);
+    }
+    return ResultsFile{file->release(), *row->batch.results_bytes};
+}
+
+Result<Engine::Ranges> SqliteBatches::ranges_of(Tx& tx, const BatchRow& row) {
+    Engine::Ranges ranges;
+    auto rows = tx.db.query(sql::kLinesInLog, row.first_key(), row.end_key());
+    if (!rows) return std::unexpected(rows.error());
+    for (;;) {
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) break;
+        add_range(ranges.lines, {rows->number(0), rows->as<std::uint64_t>(1),
+                                 rows->as<std::uint64_t>(2) + SegmentLog::kHeaderBytes});
+    }
+    if (row.body_segment) {
+        ranges.bodies.push_back(
+            {*row.body_segment, row.body_start, row.body_bytes + SegmentLog::kHeaderBytes});
+    }
+    return ranges;
+}
+
+Result<> SqliteBatches::remove(const BatchId& id) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return ready;
+    const BatchLocks::Held held(engine_->locks, id);
+    const auto removed = engine_->writer.run([&](Tx& tx) -> Result<Engine::Ranges> {
+        const auto found = tx.find_batch(id);
+        if (!found) return std::unexpected(found.error());
+        if (!*found) return std::unexpected(no_batch());
+        const BatchRow& row = **found;
+        if (row.batch.state != core::BatchState::ended)
+            return fail(ErrorCode::conflict, "the batch has not ended");
+        auto ranges = ranges_of(tx, row);
+        if (!ranges) return ranges;
+        if (!row.batch.results_bytes) {
+            auto counted = tx.db.query(sql::kCountLines, row.first_key(), row.end_key());
+            if (!counted) return std::unexpected(counted.error());
+            for (;;) {
+                const auto more = counted->next();
+                if (!more) return std::unexpected(more.error());
+                if (!*more) break;
+                const auto dropped =
+                    tx.db.run(sql::kDropRecords, Stream::lines, counted->number(0), counted->number(1));
+                if (!dropped) return std::unexpected(dropped.error());
+            }
+        }
+        if (row.body_segment) {
+            const auto dropped = tx.db.run(sql::kDropRecords, Stream::bodies, *row.body_segment, 1);
+            if (!dropped) return std::unexpected(dropped.error());
+        }
+        auto done = tx.db.run(sql::kInsertRemoval, IdBytes(id), Bytes{Engine::encode(*ranges)});
+        if (done) done = tx.db.run(sql::kDeleteItems, row.first_key(), row.end_key());
+        if (done) done = tx.db.run(sql::kDeleteShared, row.row);
+        if (done) done = tx.db.run(sql::kDeleteBatch, row.row);
+        if (!done) return std::unexpected(done.error());
+        tx.removed(id);
+        return ranges;
+    });
+    if (!removed) return std::unexpected(removed.error());
+    {
+        const std::scoped_lock lock(mutex_);
+        verified_.erase(id);
+    }
+    if (const auto done = engine_->finish_removal(id, *removed); !done) return done;
+    return engine_->drop_dead_segments();
+}
+
+}  // namespace sheaf::store

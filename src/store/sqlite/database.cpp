@@ -1,0 +1,113 @@
+#include "store/sqlite/database.h"
+
+#include <fmt/format.h>
+
+namespace sheaf::store {
+namespace {
+
+constexpr int kBusyTimeoutMs = 20'000;
+
+constexpr const char* kWriterSettings =
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
+    "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-65536; PRAGMA foreign_keys=OFF;"
+    "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON;";
+constexpr const char* kReaderSettings =
+    "PRAGMA query_only=1; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0;";
+
+}  // namespace
+
+Result<bool> Rows::next() {
+    const int code = sqlite3_step(statement_);
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    return std::unexpected(connection_->error(code));
+}
+
+std::string_view Rows::bytes(int column) const {
+    const auto* const data = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+    return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+void Rows::reset() {
+    if (statement_ != nullptr) sqlite3_reset(statement_);
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path& path, Mode mode,
+                                                     Disk& disk) {
+    sqlite3* handle = nullptr;
+    const int code =
+        sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+    std::unique_ptr<Connection> connection(new Connection(handle, disk));
+    if (code != SQLITE_OK) return std::unexpected(connection->error(code));
+    sqlite3_extended_result_codes(handle, 1);
+    sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+    const auto set = connection->execute(mode == Mode::write ? kWriterSettings : kReaderSettings);
+    if (!set) return std::unexpected(set.error());
+    if (mode == Mode::write) {
+        sqlite3_wal_hook(
+            handle,
+            [](void* self, sqlite3*, const char*, int pages) {
+                static_cast<Connection*>(self)->log_pages_ = pages;
+                return SQLITE_OK;
+            },
+            connection.get());
+    }
+    return connection;
+}
+
+Connection::~Connection() {
+    for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+    sqlite3_close_v2(handle_);
+}
+
+Result<> Connection::execute(const char* script) {
+    const int code = sqlite3_exec(handle_, script, nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) return std::unexpected(error(code));
+    return {};
+}
+
+Result<> Connection::checkpoint() {
+    const int code = sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    if (code == SQLITE_OK || code == SQLITE_BUSY) return {};
+    return std::unexpected(error(code));
+}
+
+Result<sqlite3_stmt*> Connection::prepare(const char* sql) {
+    sqlite3_stmt*& statement = statements_[sql];
+    if (statement == nullptr) {
+        const int code = sqlite3_prepare_v3(handle_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+        if (code != SQLITE_OK) {
+            statements_.erase(sql);
+            return std::unexpected(error(code));
+        }
+    }
+    return statement;
+}
+
+Error Connection::error(int code) {
+    const std::string message = fmt::format("the index: {} ({})", sqlite3_errmsg(handle_), code);
+    // SQLite reports a wal-index that cannot grow as an I/O error; nothing was written then.
+    if (code == SQLITE_IOERR_SHMSIZE) return {ErrorCode::no_space, message, {}};
+    switch (code & 0xff) {
+        case SQLITE_FULL:
+            return {ErrorCode::no_space, message, {}};
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+        case SQLITE_NOMEM:
+        case SQLITE_CANTOPEN:
+            return {ErrorCode::unavailable, message, {}};
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+            disk_->mark_broken(message);
+            return {ErrorCode::corrupt, message, {}};
+        case SQLITE_IOERR:
+            disk_->mark_broken(message);
+            return {ErrorCode::unavailable, message, {}};
+        case SQLITE_CONSTRAINT:
+            return {ErrorCode::conflict, message, {}};
+        default:
+            return {ErrorCode::internal, message, {}};
+    }
+}
+
+}  // namespace sheaf::store

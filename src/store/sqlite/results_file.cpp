@@ -1,0 +1,91 @@
+#include "store/sqlite/results_file.h"
+
+#include <cstring>
+
+#include "base/hash.h"
+
+namespace sheaf::store {
+namespace {
+
+constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+
+struct Entry {
+    std::uint64_t offset = 0;
+    std::uint32_t bytes = 0;
+    std::uint32_t checksum = 0;  // seeded with the ordinal, so that no line passes for another
+};
+static_assert(sizeof(Entry) == 16);
+
+Error damaged() {
+    return {ErrorCode::corrupt, "a results file is damaged", {}};
+}
+
+}  // namespace
+
+Result<ResultsWriter> ResultsWriter::create(Disk& disk, const std::filesystem::path& path) {
+    auto file = disk.create(path);
+    if (!file) return std::unexpected(file.error());
+    return ResultsWriter(disk, std::move(*file));
+}
+
+Result<> ResultsWriter::add(std::string_view line) {
+    const Entry entry{line_bytes_, static_cast<std::uint32_t>(line.size()), crc32c(line, count_)};
+    entries_.append(reinterpret_cast<const char*>(&entry), sizeof entry);
+    line_bytes_ += line.size();
+    ++count_;
+    buffer_ += line;
+    return buffer_.size() < kBufferBytes ? Result<>{} : flush();
+}
+
+Result<std::uint64_t> ResultsWriter::finish() {
+    buffer_ += entries_;
+    if (const auto done = flush(); !done) return std::unexpected(done.error());
+    if (const auto done = disk_->sync(file_.fd(), "a results file"); !done)
+        return std::unexpected(done.error());
+    return line_bytes_;
+}
+
+Result<> ResultsWriter::flush() {
+    if (const auto done = disk_->write_at(file_.fd(), buffer_, written_); !done) return done;
+    written_ += buffer_.size();
+    buffer_.clear();
+    return {};
+}
+
+Result<std::string> read_result(int fd, std::uint64_t line_bytes, std::uint32_t ordinal) {
+    Entry entry;
+    const auto found = read_at(fd, reinterpret_cast<char*>(&entry), sizeof entry,
+                               line_bytes + std::uint64_t{ordinal} * sizeof entry);
+    if (!found) return std::unexpected(found.error());
+    if (entry.offset > line_bytes || entry.bytes > line_bytes - entry.offset)
+        return std::unexpected(damaged());
+    std::string line(entry.bytes, '\0');
+    if (const auto got = read_at(fd, line.data(), line.size(), entry.offset); !got) {
+        return std::unexpected(got.error());
+    }
+    if (crc32c(line, ordinal) != entry.checksum) return std::unexpected(damaged());
+    return line;
+}
+
+Result<> verify_results(int fd, std::uint64_t line_bytes, std::uint32_t count) {
+    const auto size = size_of(fd);
+    if (!size) return std::unexpected(size.error());
+    if (*size != line_bytes + std::uint64_t{count} * sizeof(Entry)) return std::unexpected(damaged());
+    std::string entries(count * sizeof(Entry), '\0');
+    if (const auto got = read_at(fd, entries.data(), entries.size(), line_bytes); !got) return got;
+    std::string buffer;
+    std::uint64_t at = 0;
+    for (std::uint32_t ordinal = 0; ordinal < count; ++ordinal) {
+        Entry entry;
+        std::memcpy(&entry, entries.data() + ordinal * sizeof entry, sizeof entry);
+        if (entry.offset != at || entry.bytes > line_bytes - at) return std::unexpected(damaged());
+        buffer.resize(entry.bytes);
+        if (const auto got = read_at(fd, buffer.data(), buffer.size(), at); !got) return got;
+        if (crc32c(buffer, ordinal) != entry.checksum) return std::unexpected(damaged());
+        at += entry.bytes;
+    }
+    if (at != line_bytes) return std::unexpected(damaged());
+    return {};
+}
+
+}  // namespace sheaf::store

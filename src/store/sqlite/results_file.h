@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "store/sqlite/disk.h"
+
+namespace sheaf::store {
+
+// The finished results of a batch: its lines in order, and after them, beyond what clients are sent, an entry
+// of 16 bytes for each (offset, length, CRC-32C), so that any line is found and checked by itself.
+class ResultsWriter {
+public:
+    static Result<ResultsWriter> create(Disk& disk, const std::filesystem::path& path);
+
+    Result<> add(std::string_view line);
+    // Writes what is left and syncs; the bytes of all lines.
+    Result<std::uint64_t> finish();
+
+private:
+    ResultsWriter(Disk& disk, File file) : disk_(&disk), file_(std::move(file)) {}
+    Result<> flush();
+
+    Disk* disk_;
+    File file_;
+    std::string buffer_;
+    std::uint64_t written_ = 0;
+    std::uint64_t line_bytes_ = 0;
+    std::string entries_;
+    std::uint32_t count_ = 0;
+};
+
+// `line_bytes` is what finish() said. corrupt: the line is not what was written.
+Result<std::string> read_result(int fd, std::uint64_t line_bytes, std::uint32_t ordinal);
+// Checks all of the file.
+Result<> verify_results(int fd, std::uint64_t line_bytes, std::uint32_t count);
+
+}  // namespace sheaf::store

@@ -1,0 +1,242 @@
+#include "store/sqlite/sqlite_items.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "store/sqlite/sqlite_batches.h"
+#include "store/sqlite/statements.h"
+
+namespace sheaf::store {
+namespace {
+
+// An item that was leased, before its body is read.
+struct Taken {
+    ItemRow item;
+    std::uint32_t epoch = 1;
+    std::uint32_t attempt = 1;
+};
+
+struct TakenOf {
+    BatchRow batch;
+    std::vector<Taken> items;
+};
+
+// Whether another item may be claimed, and the count of those that were.
+class Allowance {
+public:
+    explicit Allowance(const ClaimRequest& request)
+        : count_left_(request.count_max), bytes_left_(request.body_bytes_max) {}
+    std::uint32_t count_left() const { return count_left_; }
+    bool take(std::uint64_t bytes) {
+        if (count_left_ == 0 || (!is_first_ && bytes > bytes_left_)) {
+            count_left_ = 0;
+            return false;
+        }
+        is_first_ = false;
+        --count_left_;
+        bytes_left_ -= std::min(bytes_left_, bytes);
+        return true;
+    }
+
+private:
+    std::uint32_t count_left_;
+    std::uint64_t bytes_left_;
+    bool is_first_ = true;
+};
+
+Result<> take_lost(Tx& tx, const ClaimRequest& request, Allowance& allowance, TakenOf& taken) {
+    const BatchRow& batch = taken.batch;
+    if (batch.batch.counts.running == 0) return {};
+    {
+        auto rows =
+            tx.db.query(sql::kEndedLeases, batch.row, batch.first_key(), batch.end_key(), request.now);
+        if (!rows) return std::unexpected(rows.error());
+        for (;;) {
+            const auto more = rows->next();
+            if (!more) return std::unexpected(more.error());
+            if (!*more) break;
+            ItemRow item = read_item(*rows, batch.batch.id, 2);
+            if (!allowance.take(item.body_bytes)) break;
+            taken.items.push_back(
+                {std::move(item), rows->as<std::uint32_t>(0) + 1, rows->as<std::uint32_t>(1) + 1});
+        }
+    }
+    for (const Taken& each : taken.items) {
+        const auto noted = tx.db.run(sql::kTakeLease, batch.key(each.item.head.id.ordinal), each.epoch,
+                                     each.attempt, request.now + request.lease_for);
+        if (!noted) return std::unexpected(noted.error());
+    }
+    return {};
+}
+
+Result<> take_queued(Tx& tx, const ClaimRequest& request, Allowance& allowance, TakenOf& taken) {
+    BatchRow& batch = taken.batch;
+    if (batch.batch.state == core::BatchState::canceling || batch.batch.counts.queued == 0) return {};
+    if (allowance.count_left() == 0) return {};
+    const std::uint32_t first = batch.cursor;
+    {
+        auto rows = tx.db.query(sql::kItemsFrom, batch.row, batch.key(first), batch.end_key(),
+                                allowance.count_left());
+        if (!rows) return std::unexpected(rows.error());
+        for (;;) {
+            const auto more = rows->next();
+            if (!more) return std::unexpected(more.error());
+            if (!*more) break;
+            ItemRow item = read_item(*rows, batch.batch.id);
+            if (!allowance.take(item.body_bytes)) break;
+            item.head.state = core::ItemState::running;
+            batch.cursor = item.head.id.ordinal + 1;
+            taken.items.push_back({std::move(item), 1, 1});
+        }
+    }
+    for (std::uint32_t ordinal = first; ordinal < batch.cursor; ++ordinal) {
+        const auto noted = tx.db.run(sql::kInsertLease, batch.key(ordinal), request.now + request.lease_for);
+        if (!noted) return std::unexpected(noted.error());
+    }
+    const std::uint32_t count = batch.cursor - first;
+    if (batch.batch.state == core::BatchState::accepted) {
+        batch.batch = *core::after_event(std::move(batch.batch), core::BatchEvent::started, request.now);
+    }
+    batch.batch.counts.queued -= count;
+    batch.batch.counts.running += count;
+    return tx.update(batch);
+}
+
+Result<TakenOf> take(Tx& tx, const ClaimRequest& request) {
+    auto found = tx.find_batch(request.batch);
+    if (!found) return std::unexpected(found.error());
+    if (!*found) return fail(ErrorCode::not_found, "there is no such batch");
+    TakenOf taken{std::move(**found), {}};
+    if (taken.batch.batch.state == core::BatchState::ended) return taken;
+    Allowance allowance(request);
+    if (const auto lost = take_lost(tx, request, allowance, taken); !lost)
+        return std::unexpected(lost.error());
+    if (const auto queued = take_queued(tx, request, allowance, taken); !queued) {
+        return std::unexpected(queued.error());
+    }
+    return taken;
+}
+
+// The batches that a group of results changes, each found once.
+class Group {
+public:
+    explicit Group(Tx& tx) : tx_(&tx) {}
+
+    Result<BatchRow*> find(const BatchId& id) {
+        const auto known =
+            std::ranges::find_if(rows_, [&](const auto& row) { return row && row->batch.id == id; });
+        if (known != rows_.end()) return known->get();
+        auto found = tx_->find_batch(id);
+        if (!found) return std::unexpected(found.error());
+        if (!*found) return nullptr;
+        return rows_.emplace_back(std::make_unique<BatchRow>(std::move(**found))).get();
+    }
+    const std::vector<std::unique_ptr<BatchRow>>& rows() const { return rows_; }
+
+private:
+    Tx* tx_;
+    std::vector<std::unique_ptr<BatchRow>> rows_;
+};
+
+Result<Recorded> record(Tx& tx, Group& group, const ItemResult& result) {
+    const auto batch = group.find(result.item.batch);
+    if (!batch) return std::unexpected(batch.error());
+    if (*batch == nullptr) return Recorded::lease_lost;
+    BatchRow& row = **batch;
+    const std::int64_t key = row.key(result.item.ordinal);
+    const auto held = tx.db.run(sql::kFinishLease, key, result.epoch);
+    if (!held) return std::unexpected(held.error());
+    if (*held == 0) return Recorded::lease_lost;
+    const Place place = tx.lines.append({row.row, result.item.ordinal}, result.line);
+    const auto stored =
+        tx.db.run(sql::kFinishItem, key, result.state, result.finished_at, place.segment, place.start,
+                  place.bytes, result.usage.input_tokens, result.usage.output_tokens);
+    if (!stored) return std::unexpected(stored.error());
+    --row.batch.counts.running;
+    ++row.batch.counts.of(result.state);
+    if (row.batch.counts.unfinished() == 0) {
+        row.batch = *core::after_event(std::move(row.batch), core::BatchEvent::drained, result.finished_at);
+    }
+    return Recorded::yes;
+}
+
+Result<FinishReport> record_all(Tx& tx, std::span<const ItemResult> results) {
+    FinishReport report;
+    Group group(tx);
+    for (const ItemResult& result : results) {
+        const auto recorded = record(tx, group, result);
+        if (!recorded) return std::unexpected(recorded.error());
+        report.recorded.push_back(*recorded);
+    }
+    for (const auto& row : group.rows()) {
+        const auto before = tx.find_batch(row->batch.id);
+        if (!before) return std::unexpected(before.error());
+        if ((*before)->batch.counts == row->batch.counts) continue;
+        if (const auto stored = tx.update(*row); !stored) return std::unexpected(stored.error());
+        if (row->batch.state != core::BatchState::ended) continue;
+        if (const auto told = insert_ended_event(tx, row->batch); !told) return std::unexpected(told.error());
+        report.ended.push_back(row->batch);
+    }
+    return report;
+}
+
+}  // namespace
+
+Result<ItemQueue::Claimed> SqliteItems::claim(const ClaimRequest& request) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    auto taken = engine_->writer.run([&](Tx& tx) { return take(tx, request); });
+    if (!taken) return std::unexpected(taken.error());
+    Claimed claimed;
+    File body;
+    for (Taken& each : taken->items) {
+        core::Lease lease{each.item.head, each.epoch, each.attempt, request.now + request.lease_for, {}};
+        auto bytes = read_body(*engine_, taken->batch, each.item, body);
+        if (bytes) lease.body = std::move(*bytes);
+        (bytes ? claimed.leases : claimed.damaged).push_back(std::move(lease));
+    }
+    return claimed;
+}
+
+Result<std::vector<ItemId>> SqliteItems::renew(std::span<const core::Lease> leases, Timestamp until) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    return engine_->writer.run([&](Tx& tx) -> Result<std::vector<ItemId>> {
+        std::vector<ItemId> held;
+        for (const core::Lease& lease : leases) {
+            const auto batch = tx.find_batch(lease.item.id.batch);
+            if (!batch) return std::unexpected(batch.error());
+            if (!*batch) continue;
+            const auto renewed =
+                tx.db.run(sql::kRenewLease, (*batch)->key(lease.item.id.ordinal), lease.epoch, until);
+            if (!renewed) return std::unexpected(renewed.error());
+            if (*renewed > 0) held.push_back(lease.item.id);
+        }
+        return held;
+    });
+}
+
+Result<> SqliteItems::release(std::span<const core::Lease> leases) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return ready;
+    return engine_->writer.run([&](Tx& tx) -> Result<> {
+        for (const core::Lease& lease : leases) {
+            const auto batch = tx.find_batch(lease.item.id.batch);
+            if (!batch) return std::unexpected(batch.error());
+            if (!*batch) continue;
+            const auto released =
+                tx.db.run(sql::kReleaseLease, (*batch)->key(lease.item.id.ordinal), lease.epoch);
+            if (!released) return std::unexpected(released.error());
+        }
+        return {};
+    });
+}
+
+Result<FinishReport> SqliteItems::finish(std::span<const ItemResult> results) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    for (const ItemResult& result : results) {
+        const bool is_result =
+            result.state == core::ItemState::succeeded || result.state == core::ItemState::failed;
+        CHECK(is_result, "only succeeded and failed items have a result");
+    }
+    return engine_->writer.run([&](Tx& tx) { return record_all(tx, results); });
+}
+
+}  // namespace sheaf::store

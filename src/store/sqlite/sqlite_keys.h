@@ -1,0 +1,20 @@
+#pragma once
+
+#include "store/keys.h"
+#include "store/sqlite/engine.h"
+
+namespace sheaf::store {
+
+class SqliteKeys final : public Keys {
+public:
+    explicit SqliteKeys(Engine& engine) : engine_(&engine) {}
+    Result<> insert(const ApiKey& key) override;
+    Result<std::optional<ApiKey>> find(std::string_view id) override;
+    Result<std::vector<ApiKey>> list() override;
+    Result<> revoke(std::string_view id, Timestamp now) override;
+
+private:
+    Engine* engine_;
+};
+
+}  // namespace sheaf::store

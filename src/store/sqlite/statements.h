@@ -1,0 +1,221 @@
+#pragma once
+
+// All SQL of the store but its schema (migrations/). batch_row.cpp reads the columns in this order.
+#define SHEAF_BATCH_COLUMNS                                                                                  \
+    "b.row, b.id, b.account, b.dialect, b.kind, b.model, b.tag, b.state, b.end_reason, b.cursor, b.queued, " \
+    "b.running, b.succeeded, b.failed, b.canceled, b.expired, b.created_at, b.expires_at, b.purge_at, "      \
+    "b.ended_at, b.results_bytes, b.body_segment, b.body_start, b.body_bytes, "                              \
+    "(SELECT shared FROM batch_shared s WHERE s.row = b.row)"
+// The state as others see it: claimed items are running (migrations/0001_initial.h).
+#define SHEAF_ITEM_STATE "(CASE WHEN i.state = 0 AND i.key < b.cursor THEN 1 ELSE i.state END)"
+#define SHEAF_ITEM_COLUMNS                                                                          \
+    "i.key, " SHEAF_ITEM_STATE                                                                      \
+    ", i.body_offset, i.body_bytes, i.body_crc, i.custom_id, i.subject, i.finished_at, i.segment, " \
+    "i.line_start, i.line_bytes"
+#define SHEAF_ASSET_COLUMNS                                                                            \
+    "id, account, method, state, filename, source_url, blob_key, bytes, type, mime_type, duration_s, " \
+    "details, user_metadata, error, wants_hls, wants_thumbnail, created_at"
+#define SHEAF_UPLOAD_COLUMNS                                                                    \
+    "id, account, asset, state, total_bytes, chunk_bytes, created_at, updated_at, expires_at, " \
+    "chunks_reported, bytes_reported"
+
+namespace sheaf::store::sql {
+
+inline constexpr int kBatchColumnCount = 25;
+
+inline constexpr const char* kBegin = "BEGIN IMMEDIATE";
+inline constexpr const char* kBeginRead = "BEGIN";
+inline constexpr const char* kCommit = "COMMIT";
+inline constexpr const char* kRollback = "ROLLBACK";
+inline constexpr const char* kSavepoint = "SAVEPOINT work";
+inline constexpr const char* kRollbackToSavepoint = "ROLLBACK TO work";
+inline constexpr const char* kReleaseSavepoint = "RELEASE work";
+
+// Batches.
+inline constexpr const char* kFindBatch = "SELECT " SHEAF_BATCH_COLUMNS " FROM batches b WHERE b.id = ?1";
+inline constexpr const char* kCountActive =
+    "SELECT count(*) FROM batches WHERE account = ?1 AND kind = 0 AND state < 3";
+inline constexpr const char* kInsertBatch =
+    "INSERT INTO batches(id, account, dialect, kind, model, tag, state, end_reason, cursor, queued, running, "
+    "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes) "
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, ?7, 0, 0, 0, 0, 0, ?8, ?9, ?10, 0, ?11)";
+inline constexpr const char* kPlaceBody =
+    "UPDATE batches SET cursor = ?2, body_segment = ?3, body_start = ?4 WHERE row = ?1";
+inline constexpr const char* kInsertShared = "INSERT INTO batch_shared(row, shared) VALUES(?1, ?2)";
+inline constexpr const char* kUpdateBatch =
+    "UPDATE batches SET state = ?2, end_reason = ?3, cursor = ?4, queued = ?5, running = ?6, succeeded = ?7, "
+    "failed = ?8, canceled = ?9, expired = ?10, ended_at = ?11, results_bytes = ?12 WHERE row = ?1";
+// ?4: a JSON array of state * 4 + reason, or NULL. ?5: a JSON array of tags, or NULL.
+#define SHEAF_LIST_WHERE                                                                   \
+    " FROM batches b WHERE b.account = ?1 AND b.dialect = ?2 AND b.kind = ?3 "             \
+    "AND (?4 IS NULL OR b.state * 4 + b.end_reason IN (SELECT value FROM json_each(?4))) " \
+    "AND (?5 IS NULL OR b.tag IN (SELECT value FROM json_each(?5)))"
+inline constexpr const char* kCountBatches = "SELECT count(*)" SHEAF_LIST_WHERE;
+inline constexpr const char* kListBatches = "SELECT " SHEAF_BATCH_COLUMNS SHEAF_LIST_WHERE
+                                            " ORDER BY b.created_at DESC, b.id DESC LIMIT ?6 OFFSET ?7";
+#undef SHEAF_LIST_WHERE
+inline constexpr const char* kUnfinishedBatches =
+    "SELECT " SHEAF_BATCH_COLUMNS " FROM batches b WHERE b.state < 3 ORDER BY b.created_at, b.id";
+inline constexpr const char* kUnpublishedBatches =
+    "SELECT " SHEAF_BATCH_COLUMNS
+    " FROM batches b WHERE b.state = 3 AND b.results_bytes IS NULL "
+    "ORDER BY b.ended_at";
+inline constexpr const char* kBatchesToPurge =
+    "SELECT " SHEAF_BATCH_COLUMNS " FROM batches b WHERE b.purge_at <= ?1 ORDER BY b.purge_at LIMIT ?2";
+inline constexpr const char* kDeleteBatch = "DELETE FROM batches WHERE row = ?1";
+inline constexpr const char* kDeleteShared = "DELETE FROM batch_shared WHERE row = ?1";
+inline constexpr const char* kInsertEvent =
+    "INSERT INTO events(kind, account, batch, at) VALUES(?1, ?2, ?3, ?4)";
+inline constexpr const char* kInsertRemoval = "INSERT INTO removals(id, ranges) VALUES(?1, ?2)";
+inline constexpr const char* kRemovals = "SELECT id, ranges FROM removals";
+inline constexpr const char* kDeleteRemoval = "DELETE FROM removals WHERE id = ?1";
+
+// Items.
+inline constexpr const char* kInsertItem =
+    "INSERT INTO items(key, state, body_offset, body_bytes, body_crc, custom_id, subject, subject_key) "
+    "VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7)";
+inline constexpr const char* kFindItem =
+    "SELECT " SHEAF_ITEM_COLUMNS " FROM items i JOIN batches b ON b.row = ?1 WHERE i.key = ?2";
+inline constexpr const char* kItemsFrom =
+    "SELECT " SHEAF_ITEM_COLUMNS
+    " FROM items i JOIN batches b ON b.row = ?1 WHERE i.key >= ?2 AND i.key < ?3 ORDER BY i.key LIMIT ?4";
+inline constexpr const char* kItemsDescending =
+    "SELECT " SHEAF_ITEM_COLUMNS
+    " FROM items i JOIN batches b ON b.row = ?1 WHERE i.key >= ?2 AND i.key < ?3 "
+    "AND (1 << " SHEAF_ITEM_STATE ") & ?4 ORDER BY i.key DESC LIMIT ?5 OFFSET ?6";
+inline constexpr const char* kBatchesOfItems =
+    "SELECT " SHEAF_BATCH_COLUMNS
+    " FROM batches b WHERE b.account = ?1 AND b.dialect = ?2 AND (?3 IS NULL OR b.tag = ?3) "
+    "ORDER BY b.created_at DESC, b.id DESC";
+#define SHEAF_ABOUT_WHERE                                                                \
+    " FROM items i INDEXED BY items_about CROSS JOIN batches b ON b.row = i.key >> 20 "  \
+    "WHERE i.subject_key = ?1 AND i.subject = ?2 AND b.account = ?3 AND b.dialect = ?4 " \
+    "AND (?5 IS NULL OR b.tag = ?5) AND (1 << " SHEAF_ITEM_STATE ") & ?6"
+inline constexpr const char* kCountItemsAbout = "SELECT count(*)" SHEAF_ABOUT_WHERE;
+inline constexpr const char* kItemsAbout =
+    "SELECT " SHEAF_BATCH_COLUMNS ", " SHEAF_ITEM_COLUMNS SHEAF_ABOUT_WHERE
+    " ORDER BY b.created_at DESC, b.id DESC, i.key DESC LIMIT ?7 OFFSET ?8";
+#undef SHEAF_ABOUT_WHERE
+inline constexpr const char* kCountUnfinishedAbout =
+    "SELECT count(*) FROM items i INDEXED BY items_about_unfinished CROSS JOIN batches b ON b.row = i.key >> "
+    "20 "
+    "WHERE i.subject_key = ?1 AND i.state = 0 AND i.subject = ?2 AND b.account = ?3";
+// Queued items are those from the cursor on.
+inline constexpr const char* kEndItems =
+    "UPDATE items SET state = ?3, finished_at = ?4 WHERE key >= ?1 AND key < ?2 AND state = 0";
+inline constexpr const char* kDeleteItems = "DELETE FROM items WHERE key >= ?1 AND key < ?2";
+inline constexpr const char* kLinesInLog =
+    "SELECT segment, line_start, line_bytes FROM items WHERE key >= ?1 AND key < ?2 AND segment IS NOT NULL "
+    "ORDER BY key";
+inline constexpr const char* kCountLines =
+    "SELECT segment, count(*) FROM items WHERE key >= ?1 AND key < ?2 AND segment IS NOT NULL GROUP BY "
+    "segment";
+
+// Leases.
+inline constexpr const char* kEndedLeases =
+    "SELECT l.epoch, l.attempts, " SHEAF_ITEM_COLUMNS
+    " FROM leases l CROSS JOIN items i ON i.key = l.item JOIN batches b ON b.row = ?1 "
+    "WHERE l.item >= ?2 AND l.item < ?3 AND l.expires_at <= ?4 ORDER BY l.item";
+inline constexpr const char* kInsertLease =
+    "INSERT INTO leases(item, epoch, attempts, expires_at) VALUES(?1, 1, 1, ?2)";
+inline constexpr const char* kTakeLease =
+    "UPDATE leases SET epoch = ?2, attempts = ?3, expires_at = ?4 WHERE item = ?1";
+inline constexpr const char* kRenewLease = "UPDATE leases SET expires_at = ?3 WHERE item = ?1 AND epoch = ?2";
+inline constexpr const char* kReleaseLease =
+    "UPDATE leases SET epoch = epoch + 1, attempts = attempts - 1, expires_at = 0 WHERE item = ?1 AND epoch "
+    "= ?2";
+inline constexpr const char* kFinishLease = "DELETE FROM leases WHERE item = ?1 AND epoch = ?2";
+inline constexpr const char* kDeleteLeases = "DELETE FROM leases WHERE item >= ?1 AND item < ?2";
+inline constexpr const char* kEndAllLeases = "UPDATE leases SET epoch = epoch + 1, expires_at = 0";
+inline constexpr const char* kFinishItem =
+    "UPDATE items SET state = ?2, finished_at = ?3, segment = ?4, line_start = ?5, line_bytes = ?6, "
+    "input_tokens = ?7, output_tokens = ?8 WHERE key = ?1";
+
+// Segments.
+inline constexpr const char* kGrowSegment =
+    "INSERT INTO segments(stream, number, bytes, live) VALUES(?1, ?2, ?3, ?4) "
+    "ON CONFLICT(stream, number) DO UPDATE SET bytes = excluded.bytes, live = live + excluded.live";
+inline constexpr const char* kDropRecords =
+    "UPDATE segments SET live = live - ?3 WHERE stream = ?1 AND number = ?2";
+inline constexpr const char* kNewestSegment =
+    "SELECT number, bytes FROM segments WHERE stream = ?1 ORDER BY number DESC LIMIT 1";
+inline constexpr const char* kDeadSegments =
+    "SELECT number FROM segments s WHERE stream = ?1 AND live = 0 "
+    "AND number < (SELECT max(number) FROM segments WHERE stream = ?1)";
+inline constexpr const char* kDeleteSegment =
+    "DELETE FROM segments WHERE stream = ?1 AND number = ?2 AND live = 0";
+
+// Idempotency.
+inline constexpr const char* kFindIdempotent =
+    "SELECT request_hash, status, response, expires_at FROM idempotency "
+    "WHERE account = ?1 AND scope = ?2 AND key = ?3";
+inline constexpr const char* kInsertIdempotent =
+    "INSERT INTO idempotency(account, scope, key, request_hash, status, response, expires_at) "
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
+inline constexpr const char* kForgetIdempotent = "DELETE FROM idempotency WHERE expires_at <= ?1";
+
+// Assets.
+inline constexpr const char* kInsertAsset =
+    "INSERT INTO assets(" SHEAF_ASSET_COLUMNS
+    ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) "
+    "ON CONFLICT DO NOTHING";
+inline constexpr const char* kFindAsset =
+    "SELECT " SHEAF_ASSET_COLUMNS " FROM assets WHERE id = ?1 AND account = ?2";
+// ?2: a mask of types; ?3: a JSON array of ids in hexadecimal, or NULL; ?4: lower-case part of the name, or
+// ''.
+#define SHEAF_ASSETS_WHERE                                              \
+    " FROM assets WHERE account = ?1 AND (1 << type) & ?2 "             \
+    "AND (?3 IS NULL OR hex(id) IN (SELECT value FROM json_each(?3))) " \
+    "AND (?4 = '' OR instr(lower(filename), ?4) > 0)"
+inline constexpr const char* kCountAssets = "SELECT count(*)" SHEAF_ASSETS_WHERE;
+inline constexpr const char* kListAssets =
+    "SELECT " SHEAF_ASSET_COLUMNS SHEAF_ASSETS_WHERE " ORDER BY created_at DESC, id DESC LIMIT ?5 OFFSET ?6";
+#undef SHEAF_ASSETS_WHERE
+inline constexpr const char* kUpdateAsset =
+    "UPDATE assets SET method = ?3, state = ?4, filename = ?5, source_url = ?6, blob_key = ?7, bytes = ?8, "
+    "type = ?9, mime_type = ?10, duration_s = ?11, details = ?12, user_metadata = ?13, error = ?14, "
+    "wants_hls = ?15, wants_thumbnail = ?16 WHERE id = ?1 AND account = ?2";
+inline constexpr const char* kSetUserMetadata =
+    "UPDATE assets SET user_metadata = ?3 WHERE id = ?1 AND account = ?2";
+inline constexpr const char* kDeleteAsset = "DELETE FROM assets WHERE id = ?1";
+inline constexpr const char* kProcessingAssets =
+    "SELECT " SHEAF_ASSET_COLUMNS " FROM assets WHERE state = 0 ORDER BY created_at";
+
+// Uploads.
+inline constexpr const char* kInsertUpload =
+    "INSERT INTO uploads(" SHEAF_UPLOAD_COLUMNS
+    ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
+inline constexpr const char* kFindUpload = "SELECT " SHEAF_UPLOAD_COLUMNS " FROM uploads WHERE id = ?1";
+inline constexpr const char* kCountUploads =
+    "SELECT count(*) FROM uploads WHERE account = ?1 AND state = 0 AND expires_at > ?2";
+inline constexpr const char* kListUploads =
+    "SELECT " SHEAF_UPLOAD_COLUMNS
+    " FROM uploads WHERE account = ?1 AND state = 0 AND expires_at > ?2 "
+    "ORDER BY created_at DESC, id DESC LIMIT ?3 OFFSET ?4";
+inline constexpr const char* kUpdateUpload =
+    "UPDATE uploads SET state = ?2, updated_at = ?3, chunks_reported = ?4, bytes_reported = ?5 WHERE id = ?1";
+inline constexpr const char* kExpiredUploads =
+    "SELECT " SHEAF_UPLOAD_COLUMNS " FROM uploads WHERE state = 0 AND expires_at <= ?1 ORDER BY expires_at";
+inline constexpr const char* kPutChunk =
+    "INSERT INTO chunks(upload, position, bytes, etag, reported, uploaded_at) VALUES(?1, ?2, ?3, ?4, 0, ?5) "
+    "ON CONFLICT DO UPDATE SET bytes = excluded.bytes, etag = excluded.etag, uploaded_at = "
+    "excluded.uploaded_at";
+inline constexpr const char* kFindChunk =
+    "SELECT position, bytes, etag, reported, uploaded_at FROM chunks WHERE upload = ?1 AND position = ?2";
+inline constexpr const char* kChunks =
+    "SELECT position, bytes, etag, reported, uploaded_at FROM chunks WHERE upload = ?1 ORDER BY position";
+inline constexpr const char* kAcceptChunk =
+    "UPDATE chunks SET reported = 1 WHERE upload = ?1 AND position = ?2";
+
+// Keys.
+inline constexpr const char* kInsertKey =
+    "INSERT INTO api_keys(id, account, secret_hash, created_at, revoked_at) VALUES(?1, ?2, ?3, ?4, ?5) "
+    "ON CONFLICT DO NOTHING";
+inline constexpr const char* kFindKey =
+    "SELECT id, account, secret_hash, created_at, revoked_at FROM api_keys WHERE id = ?1";
+inline constexpr const char* kListKeys =
+    "SELECT id, account, secret_hash, created_at, revoked_at FROM api_keys ORDER BY created_at, id";
+inline constexpr const char* kRevokeKey =
+    "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1";
+
+}  // namespace sheaf::store::sql

@@ -3,7 +3,12 @@
 namespace sheaf::service {
 namespace {
 
-class AssetsTest : public AssetsWorld {};
+class AssetsTest : public AssetsWorld {
+protected:
+    async::Task<void> create_and_forget(IncomingFile file) {
+        co_await assets->create({.account = kTeam, .filename = "film.mp4"}, std::move(file));
+    }
+};
 
 TEST_F(AssetsTest, AnAssetIsProcessingThenReady) {
     media.held = true;
@@ -241,6 +246,49 @@ TEST_F(AssetsTest, AFetchThatWasCompleteBeforeTheCrashIsNotRepeated) {
     run_all();
     EXPECT_EQ(find(created->id)->state, core::AssetState::ready);
     EXPECT_EQ(fetcher.calls, calls);
+}
+
+TEST_F(AssetsTest, ARowThatCouldNotBeWrittenLeavesNoBytes) {
+    asset_rows.insert_fails = ErrorCode::no_space;
+    EXPECT_EQ(create("video").error().code, ErrorCode::no_space);
+    EXPECT_TRUE(keys().empty());
+}
+
+TEST_F(AssetsTest, BytesStayWhenNobodyKnowsWhetherTheRowWasWritten) {
+    asset_rows.insert_fails = ErrorCode::unavailable;
+    EXPECT_EQ(create("video").error().code, ErrorCode::unavailable);
+    EXPECT_EQ(keys().size(), 1U);
+    asset_rows.insert_fails.reset();
+    clock.advance(10s);
+    restart();
+    run(assets->resume());
+    EXPECT_TRUE(keys().empty()) << "the next start knows";
+}
+
+TEST_F(AssetsTest, AnOutcomeThatCouldNotBeWrittenIsFoundAgain) {
+    asset_rows.updates_that_fail = 1;
+    const auto created = create("video");
+    run_all();
+    EXPECT_EQ(find(created->id)->state, core::AssetState::processing);
+    run(assets->resume());
+    run_all();
+    EXPECT_EQ(find(created->id)->state, core::AssetState::ready);
+}
+
+TEST_F(AssetsTest, AClientThatGoesAwayDuringCreateLosesNothing) {
+    auto file = run(assets->new_file());
+    ASSERT_TRUE(run(file->append("video")));
+    async::TaskGroup group(io.get_executor());
+    group.spawn(create_and_forget(std::move(*file)));
+    io.restart();
+    io.run_one();
+    group.stop();
+    run_all();
+    EXPECT_EQ(group.size(), 0U);
+    const auto page = run(assets->list({.account = kTeam}));
+    ASSERT_TRUE(page);
+    ASSERT_EQ(page->rows.size(), 1U) << "bytes without a row would be lost to everybody";
+    EXPECT_EQ(page->rows.front().state, core::AssetState::ready);
 }
 
 TEST_F(AssetsTest, BytesOfNoAssetAreRemovedAtTheStart) {

@@ -19,7 +19,7 @@ protected:
     void start() {
         assets = std::make_unique<Assets>(Assets::Parts{
             .executor = io.get_executor(),
-            .store = {store->assets(), store_lane},
+            .store = {asset_rows, store_lane},
             .blobs = {blobs, lane},
             .lane = &lane,
             .fetch_lane = &fetch_lane,

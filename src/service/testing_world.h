@@ -7,11 +7,13 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "async/blocking.h"
 #include "async/timer.h"
@@ -110,6 +112,91 @@ private:
     blob::BlobStore* real_;
 };
 
+// Assets that can be told to fail, and that tell what is absent whether or not the store beneath can.
+class FaultyAssets final : public store::Assets {
+public:
+    explicit FaultyAssets(store::Assets& real) : real_(&real) {}
+    Result<> insert(const core::Asset& asset) override {
+        if (insert_fails) return fail(*insert_fails, "told to");
+        const std::scoped_lock lock(mutex_);
+        seen_.insert({asset.id, asset.account});
+        return real_->insert(asset);
+    }
+    Result<> update(const core::Asset& asset, core::AssetState expected) override {
+        if (updates_that_fail > 0) {
+            --updates_that_fail;
+            return fail(ErrorCode::unavailable, "told to");
+        }
+        return real_->update(asset, expected);
+    }
+    Result<std::vector<AssetId>> absent(std::span<const AssetId> ids) override {
+        const std::scoped_lock lock(mutex_);
+        std::vector<AssetId> rows;
+        for (const AssetId& id : ids) {
+            const auto account = seen_.find(id);
+            if (account == seen_.end() || !real_->find(account->second, id)) rows.push_back(id);
+        }
+        return rows;
+    }
+
+    Result<core::Asset> find(const AccountId& account, const AssetId& id) override {
+        return real_->find(account, id);
+    }
+    Result<std::vector<std::optional<core::Asset>>> find_all(const AccountId& account,
+                                                             std::span<const AssetId> ids) override {
+        return real_->find_all(account, ids);
+    }
+    Result<store::Page<core::Asset>> list(const store::AssetQuery& query) override {
+        return real_->list(query);
+    }
+    Result<> set_user_metadata(const AccountId& account, const AssetId& id,
+                               const std::string& json) override {
+        return real_->set_user_metadata(account, id, json);
+    }
+    Result<core::Asset> remove(const AccountId& account, const AssetId& id, Removal how) override {
+        return real_->remove(account, id, how);
+    }
+    Result<std::vector<core::Asset>> processing() override { return real_->processing(); }
+    Result<> insert_upload(const core::Upload& upload, const core::Asset& asset,
+                           const std::optional<store::IdempotencyRecord>& idempotency) override {
+        const std::scoped_lock lock(mutex_);
+        seen_.insert({asset.id, asset.account});
+        return real_->insert_upload(upload, asset, idempotency);
+    }
+    Result<core::Upload> find_upload(const AccountId& account, const UploadId& id) override {
+        return real_->find_upload(account, id);
+    }
+    Result<core::Upload> find_upload(const UploadId& id) override { return real_->find_upload(id); }
+    Result<store::Page<core::Upload>> list_uploads(const AccountId& account, Timestamp now,
+                                                   store::PageRange page) override {
+        return real_->list_uploads(account, now, page);
+    }
+    Result<> put_chunk(const UploadId& id, const core::UploadChunk& chunk) override {
+        return real_->put_chunk(id, chunk);
+    }
+    Result<std::vector<core::UploadChunk>> chunks(const UploadId& id) override { return real_->chunks(id); }
+    Result<store::ChunkReport> report_chunks(const AccountId& account, const UploadId& id,
+                                             std::span<const store::ReportedChunk> reported,
+                                             Timestamp now) override {
+        return real_->report_chunks(account, id, reported, now);
+    }
+    Result<> end_upload(const UploadId& id, core::UploadState state, Timestamp now) override {
+        return real_->end_upload(id, state, now);
+    }
+    Result<std::vector<core::Upload>> expired_uploads(Timestamp now) override {
+        return real_->expired_uploads(now);
+    }
+
+    // Set and read while no work is under way.
+    std::optional<ErrorCode> insert_fails;
+    std::atomic<int> updates_that_fail = 0;
+
+private:
+    store::Assets* real_;
+    std::mutex mutex_;
+    std::map<AssetId, AccountId> seen_;
+};
+
 class World : public testing::Test {
 protected:
     // Until `task` is done; what it left behind may still be going on.
@@ -145,6 +232,7 @@ protected:
     std::unique_ptr<store::Store> store = store::make_memory_store();
     std::unique_ptr<blob::BlobStore> memory_blobs = blob::make_memory_blobs();
     FaultyBlobs blobs{*memory_blobs};
+    FaultyAssets asset_rows{store->assets()};
     async::Lane store_lane{1};
     async::Lane lane{1};
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "media/ffmpeg/lookahead.h"
 #include "media/ffmpeg/picture.h"
 #include "media/frame_selector.h"
 
@@ -212,33 +213,49 @@ private:
     Result<> sample_all() {
         seek_to_window();
         FrameSelector selector(sampling_);
-        bool after_key = false;
+        Lookahead lookahead(sampling_);
+        const bool may_skip = job_.request.mode == DecodeMode::automatic && sampling_.step > 0;
+        bool after_key = !moved_;
         bool more = true;
-        while (more) {
+        for (;;) {
             double time = 0;
-            more = read_packet(time);
-            // What refers to pictures before the place we came to would be grey.
-            if (more && moved_ && !after_key && !is_key()) continue;
-            after_key = true;
-            const int code = avcodec_send_packet(decoder_.get(), more ? packet_.get() : nullptr);
-            if (code == AVERROR(ENOMEM)) return libav::failure(code, "Decoding the video");
-            if (code < 0 && more) ++packets_failed_;
-            for (;;) {
-                const int got = avcodec_receive_frame(decoder_.get(), frame_.get());
-                if (got == AVERROR(ENOMEM)) return libav::failure(got, "Decoding the video");
-                if (got < 0) {
-                    if (got != AVERROR(EAGAIN) && got != AVERROR_EOF) ++packets_failed_;
-                    break;
-                }
-                ++decoded_;
-                const auto stamp = frame_->best_effort_timestamp;
-                const double shown = stamp == AV_NOPTS_VALUE ? time : libav::seconds(stamp, stream_);
-                if (selector.done(shown)) return {};
-                if (!selector.take(shown)) continue;
-                if (auto added = add(shown); !added) return added;
+            while (more && !lookahead.full()) {
+                more = read_packet(time);
+                // What refers to pictures before the place we came to would be grey.
+                if (!more || (!after_key && !is_key())) continue;
+                after_key = true;
+                if (!lookahead.add(*packet_, time))
+                    return libav::failure(AVERROR(ENOMEM), "Decoding the video");
             }
+            const auto next = lookahead.take();
+            // Pictures that nobody wants and no other picture refers to are passed over.
+            decoder_->skip_frame =
+                may_skip && next.packet && !next.wanted ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
+            const int code = avcodec_send_packet(decoder_.get(), next.packet.get());
+            if (code == AVERROR(ENOMEM)) return libav::failure(code, "Decoding the video");
+            if (code < 0 && next.packet) ++packets_failed_;
+            auto ended = take_frames(selector, next.time);
+            if (!ended) return std::unexpected(ended.error());
+            if (*ended || !next.packet) return {};
         }
-        return {};
+    }
+
+    // Takes what the decoder has ready; true when no later frame can be wanted.
+    Result<bool> take_frames(FrameSelector& selector, double time) {
+        for (;;) {
+            const int got = avcodec_receive_frame(decoder_.get(), frame_.get());
+            if (got == AVERROR(ENOMEM)) return libav::failure(got, "Decoding the video");
+            if (got < 0) {
+                if (got != AVERROR(EAGAIN) && got != AVERROR_EOF) ++packets_failed_;
+                return false;
+            }
+            ++decoded_;
+            const auto stamp = frame_->best_effort_timestamp;
+            const double shown = stamp == AV_NOPTS_VALUE ? time : libav::seconds(stamp, stream_);
+            if (selector.done(shown)) return true;
+            if (!selector.take(shown)) continue;
+            if (auto added = add(shown); !added) return std::unexpected(added.error());
+        }
     }
 
     Result<> add(double time) {

@@ -1,7 +1,3 @@
-#include <numeric>
-
-#include <fmt/format.h>
-
 #include "dialect/twelvelabs/reader.h"
 #include "dialect/twelvelabs/twelvelabs.h"
 #include "jsonl/document.h"
@@ -62,11 +58,6 @@ void write_audio(Writer& json, const media::AudioStream& stream) {
     json.close_object();
 }
 
-std::string aspect_ratio(int width, int height) {
-    const int divisor = std::max(1, std::gcd(width, height));
-    return fmt::format("{}:{}", width / divisor, height / divisor);
-}
-
 void write_main_video(Writer& json, const media::MediaInfo& info) {
     const media::VideoStream& stream = info.video.front();
     json.member("video_codec", stream.codec)
@@ -77,7 +68,8 @@ void write_main_video(Writer& json, const media::MediaInfo& info) {
     write_known(json, "video_bitrate_bps", stream.bitrate_bps);
     json.member("is_hdr", stream.is_hdr);
     if (stream.width > 0 && stream.height > 0) {
-        json.member("storage_aspect_ratio", aspect_ratio(stream.width, stream.height));
+        // A number to the SDKs, whatever its name suggests.
+        json.member("storage_aspect_ratio", static_cast<double>(stream.width) / stream.height);
     }
 }
 

@@ -1,3 +1,5 @@
+#include <latch>
+
 #include "service/assets_world.h"
 
 namespace sheaf::service {
@@ -278,11 +280,17 @@ TEST_F(AssetsTest, AnOutcomeThatCouldNotBeWrittenIsFoundAgain) {
 TEST_F(AssetsTest, AClientThatGoesAwayDuringCreateLosesNothing) {
     auto file = run(assets->new_file());
     ASSERT_TRUE(run(file->append("video")));
+    // The disk is slow, so that the client goes while the bytes are being committed.
+    std::latch gate(1);
+    const auto wait = [&] { gate.wait(); };
     async::TaskGroup group(io.get_executor());
+    group.spawn(lane.run(wait));
     group.spawn(create_and_forget(std::move(*file)));
     io.restart();
-    io.run_one();
+    while (io.poll() > 0) {
+    }
     group.stop();
+    gate.count_down();
     run_all();
     EXPECT_EQ(group.size(), 0U);
     const auto page = run(assets->list({.account = kTeam}));

@@ -189,6 +189,14 @@ TEST_F(CurlFetcher, LoopbackIsDeniedUnlessAllowedHoweverItIsWritten) {
     EXPECT_EQ(server.accepted, 0);
 }
 
+TEST_F(CurlFetcher, ANameIsReachedByThoseOfItsAddressesThatAreAllowed) {
+    server.on("/", ok("here"));
+    const auto fetcher = make_local();
+    const auto got = get(*fetcher, server.url("/", "localhost"));
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(body, "here");
+}
+
 TEST_F(CurlFetcher, ADeniedTargetSoundsTheSameWhetherItListensOrNot) {
     const auto fetcher = make({});
     const auto listening = get(*fetcher, server.url("/", "localhost"));

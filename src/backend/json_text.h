@@ -1,10 +1,9 @@
 #pragma once
 
-#include <expected>
 #include <string>
 #include <string_view>
 
-#include <boost/json/fwd.hpp>
+#include <boost/json/value.hpp>
 
 #include "base/result.h"
 

@@ -176,7 +176,9 @@ std::string messages(const Question& question) {
 
 std::string repair_turns(std::string_view answer, std::string_view reason) {
     jsonl::Writer assistant;
-    assistant.open_object().member("role", "assistant").member("content", answer.substr(0, kRepairBytesMax));
+    assistant.open_object()
+        .member("role", "assistant")
+        .member("content", answer.empty() ? "(nothing)" : answer.substr(0, kRepairBytesMax));
     assistant.close_object();
     jsonl::Writer user;
     user.open_object().member("role", "user");

@@ -109,7 +109,8 @@ std::optional<std::chrono::milliseconds> retry_after(const http::Headers& header
 
 core::Outcome outcome_of_status(const http::ClientResponse& response, const Secret& key, Timestamp now) {
     const int status = response.status;
-    const auto said = without(error_message(response.body), key);
+    // Before it is shortened, or a part of the key could stay.
+    const auto said = without(error_message(without(response.body, key)), key);
     const auto message =
         fmt::format("the model server answered {}{}{}", status, said.empty() ? "" : ": ", said);
     if (status == 401 || status == 403)
@@ -128,7 +129,7 @@ core::Outcome outcome_of_error(const Error& error, std::chrono::milliseconds ans
     if (error.code == ErrorCode::timed_out)
         return broken(fmt::format("the model server did not answer within {} s",
                                   std::chrono::duration<double>(answer_time).count()));
-    return broken(without(on_one_line(error.message), key));
+    return broken(on_one_line(without(error.message, key)));
 }
 
 }  // namespace sheaf::backend::chat_http

@@ -1,0 +1,93 @@
+#include "backend/chat_http/refusal.h"
+
+#include <gtest/gtest.h>
+
+namespace sheaf::backend::chat_http {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Timestamp kNow{std::chrono::sys_days{std::chrono::year{2026} / 6 / 18} + 10h};
+
+http::Headers headers(std::initializer_list<std::pair<std::string, std::string>> fields) {
+    http::Headers made;
+    for (const auto& [name, value] : fields) made.add(name, value);
+    return made;
+}
+
+std::string told(int status, std::string body = "", http::Headers fields = {}) {
+    const auto outcome =
+        outcome_of_status({status, std::move(fields), std::move(body)}, Secret("sk-hidden"), kNow);
+    if (const auto* refused = std::get_if<core::Refused>(&outcome))
+        return "refused " + refused->failure.code + ": " + refused->failure.message;
+    if (const auto* broken = std::get_if<core::Broken>(&outcome))
+        return "broken " + broken->failure.code + ": " + broken->failure.message;
+    const auto& overloaded = std::get<core::Overloaded>(outcome);
+    return "overloaded " + (overloaded.retry_after ? std::to_string(overloaded.retry_after->count()) : "") +
+           ": " + overloaded.message;
+}
+
+TEST(ChatRefusal, SortsStatuses) {
+    for (const int status : {300, 302, 401, 403, 408, 409, 425, 500, 502, 504})
+        EXPECT_TRUE(told(status).starts_with("broken analysis_failed: ")) << status;
+    for (const int status : {400, 404, 405, 413, 415, 422})
+        EXPECT_TRUE(told(status).starts_with("refused analysis_failed: ")) << status;
+    for (const int status : {429, 503, 529}) EXPECT_TRUE(told(status).starts_with("overloaded : ")) << status;
+}
+
+TEST(ChatRefusal, KnowsWhenTheContextIsTooSmall) {
+    for (
+        const auto* body :
+        {R"({"error":{"message":"This model's maximum context length is 4096 tokens. However, you requested 5000"}})",
+         R"({"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}})",
+         R"({"object":"error","message":"The prompt (total length 9000) is too long; max_model_len is 8192"})"})
+        EXPECT_TRUE(told(400, body).starts_with("refused token_limit_exceeded: ")) << body;
+}
+
+TEST(ChatRefusal, QuotesTheServerInAnyForm) {
+    EXPECT_EQ(told(400, R"({"error":{"message":"bad\nrequest"}})"),
+              "refused analysis_failed: the model server answered 400: bad request");
+    EXPECT_EQ(told(400, R"({"error":"odd"})"), "refused analysis_failed: the model server answered 400: odd");
+    EXPECT_EQ(told(422, R"({"detail":[{"loc":["body"]}]})"),
+              R"(refused analysis_failed: the model server answered 422: [{"loc":["body"]}])");
+    EXPECT_EQ(told(500, "<html>"), "broken analysis_failed: the model server answered 500: <html>");
+    EXPECT_EQ(told(500), "broken analysis_failed: the model server answered 500");
+    EXPECT_LT(told(400, std::string(100'000, 'x')).size(), 400U);
+}
+
+TEST(ChatRefusal, NeverShowsTheKey) {
+    for (const int status : {400, 401, 403, 429, 500}) {
+        const auto text = told(status, R"({"error":{"message":"Incorrect key sk-hidden, sk-hidden"}})");
+        EXPECT_EQ(text.find("sk-hidden"), std::string::npos) << text;
+    }
+    const auto outcome = outcome_of_error({ErrorCode::unavailable, "sk-hidden", {}}, 1s, Secret("sk-hidden"));
+    EXPECT_EQ(std::get<core::Broken>(outcome).failure.message, "***");
+}
+
+TEST(ChatRefusal, NeverShowsAKeyThatIsCutInTheMessage) {
+    const auto text = told(400, std::string(295, 'x') + "sk-hidden");
+    EXPECT_EQ(text.find("sk-h"), std::string::npos) << text;
+}
+
+TEST(ChatRefusal, ReadsRetryAfter) {
+    EXPECT_TRUE(told(429, "", headers({{"Retry-After", "2"}})).starts_with("overloaded 2000"));
+    EXPECT_TRUE(told(503, "", headers({{"retry-after", "0.5"}})).starts_with("overloaded 500"));
+    EXPECT_EQ(retry_after(headers({{"Retry-After", "Thu, 18 Jun 2026 10:00:30 GMT"}}), kNow), 30s);
+    EXPECT_EQ(retry_after(headers({{"Retry-After", "Thu, 18 Jun 2026 10:00:30 GMT"},
+                                   {"Date", "Thu, 18 Jun 2026 10:00:25 GMT"}}),
+                          kNow),
+              5s);
+    EXPECT_EQ(retry_after(headers({{"Retry-After", "Thu, 18 Jun 2026 09:00:00 GMT"}}), kNow), 0s);
+    EXPECT_EQ(retry_after(headers({{"Retry-After", "999999999"}}), kNow), 1h);
+    EXPECT_EQ(retry_after(headers({{"Retry-After", "-1"}}), kNow), 0s);
+    EXPECT_EQ(retry_after(headers({{"Retry-After", "soon"}}), kNow), std::nullopt);
+    EXPECT_EQ(retry_after(headers({}), kNow), std::nullopt);
+}
+
+TEST(ChatRefusal, DoesNotWaitForAQuotaToComeBack) {
+    EXPECT_TRUE(
+        told(429, R"({"error":{"code":"insufficient_quota","message":"pay"}})").starts_with("broken"));
+}
+
+}  // namespace
+}  // namespace sheaf::backend::chat_http

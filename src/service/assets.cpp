@@ -111,8 +111,9 @@ async::Task<Result<>> Assets::remove_all(AccountId account, AssetId id, bool for
     if (!removed) co_return std::unexpected(removed.error());
     if (removed->method == core::AssetMethod::multipart && removed->state == core::AssetState::processing) {
         const UploadId upload{id.raw};
-        const auto ended = co_await parts_.store(
-            [&](store::Assets& store) { return store.end_upload(upload, core::UploadState::failed, now()); });
+        const auto ended = co_await parts_.store([&, at = now()](store::Assets& store) {
+            return store.end_upload(upload, core::UploadState::failed, at);
+        });
         if (!ended && ended.error().code != ErrorCode::conflict &&
             ended.error().code != ErrorCode::not_found) {
             log::warning("the upload of a removed asset was not ended", {{"upload", to_string(upload)}});

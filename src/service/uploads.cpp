@@ -88,7 +88,7 @@ async::Task<Result<core::Upload>> Assets::find_upload(const AccountId& account, 
 async::Task<Result<store::Page<core::Upload>>> Assets::list_uploads(const AccountId& account,
                                                                     store::PageRange page) {
     co_return co_await parts_.store(
-        [&](store::Assets& store) { return store.list_uploads(account, now(), page); });
+        [&, at = now()](store::Assets& store) { return store.list_uploads(account, at, page); });
 }
 
 async::Task<Result<std::vector<core::UploadChunk>>> Assets::upload_chunks(UploadId id) {
@@ -195,7 +195,7 @@ async::Task<Result<store::ChunkReport>> Assets::report_chunks(const AccountId& a
         co_return fail(ErrorCode::conflict, "The upload is over.");
     }
     auto report = co_await parts_.store(
-        [&](store::Assets& store) { return store.report_chunks(account, id, reported, now()); });
+        [&, at = now()](store::Assets& store) { return store.report_chunks(account, id, reported, at); });
     if (!report || report->upload.state != core::UploadState::completed) co_return report;
     // Also after a report that told nothing new: whoever lost the first answer asks again.
     const auto asset = co_await parts_.store(
@@ -249,7 +249,7 @@ async::Task<std::optional<core::Asset>> Assets::assemble(core::Asset asset) {
 
 async::Task<void> Assets::end_upload(core::Upload upload, core::UploadState state, std::string why) {
     const auto ended = co_await parts_.store(
-        [&](store::Assets& store) { return store.end_upload(upload.id, state, now()); });
+        [&, at = now()](store::Assets& store) { return store.end_upload(upload.id, state, at); });
     // Completed or ended by another meanwhile.
     if (!ended && (ended.error().code == ErrorCode::conflict || ended.error().code == ErrorCode::not_found))
         co_return;
@@ -289,7 +289,7 @@ async::Task<bool> Assets::needs_chunks(UploadId id) {
 
 async::Task<void> Assets::expire_uploads() {
     const auto due =
-        co_await parts_.store([&](store::Assets& store) { return store.expired_uploads(now()); });
+        co_await parts_.store([&, at = now()](store::Assets& store) { return store.expired_uploads(at); });
     if (!due) {
         log::warning("uploads past their time were not found", {{"why", due.error().message}});
         co_return;

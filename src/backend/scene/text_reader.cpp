@@ -35,11 +35,26 @@ std::string_view trimmed(std::string_view word) {
     return word;
 }
 
+std::size_t letters_of(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte >= 0xC0 || (byte < 0x80 && std::isalnum(byte) != 0);
+    }));
+}
+
 // Whether the text that was read is about as wide as the marks that were seen.
 bool explains(const std::optional<ReadLine>& line, const Box& box) {
     if (!line) return false;
-    const double characters = static_cast<double>(line->text.size());
-    return characters * 0.45 * box.height() >= 0.75 * box.width();
+    return static_cast<double>(line->text.size()) * 0.45 * box.height() >= 0.75 * box.width();
+}
+
+// Patterns are read as short words now and then. Those have to be sure and to fit the marks in width.
+bool is_believable(const ReadLine& line, const Box& box) {
+    const std::size_t letters = letters_of(line.text);
+    if (letters >= 6) return line.confidence >= 70;
+    const double width = static_cast<double>(letters) * box.height();  // of square letters
+    if (width * 0.3 > box.width() || width * 1.3 < box.width()) return false;
+    return line.confidence >= (letters >= 4 ? 85.0F : 91.0F);
 }
 
 bool is_same_place(const ReadMemory::Entry& entry, const LineCandidate& candidate) {
@@ -175,7 +190,7 @@ Result<std::vector<ReadLine>> TextReader::read(GrayView picture, ReadMemory& mem
                 auto second = (*engine)->read(cut_line(picture, candidate, CutStyle::levelled));
                 if (second && (!line || second->text.size() > line->text.size())) line = std::move(second);
             }
-            if (line) entry.lines.push_back(std::move(*line));
+            if (line && is_believable(*line, candidate.box)) entry.lines.push_back(std::move(*line));
         }
         for (ReadLine line : entry.lines) {
             line.box = candidate.box;

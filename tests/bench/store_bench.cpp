@@ -1,0 +1,262 @@
+// store_bench --json FILE [--dir DIR]: the SQLite store against bodies and results in rows, and against bare
+// appends, all with every commit synced. Writes rows of {"row","ours","yardstick",…} in items a second.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "store/stores.h"
+
+namespace {
+
+using namespace sheaf;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint32_t kItems = 100'000;
+constexpr std::uint32_t kYardstickItems = 5'000;
+constexpr std::uint32_t kGroup = 100;
+constexpr std::size_t kBytes = 2'000;
+constexpr int kPairs = 5;
+
+double per_second(std::uint32_t items, Clock::time_point since) {
+    return items / std::chrono::duration<double>(Clock::now() - since).count();
+}
+
+struct Speed {
+    double in = 0;
+    double completed = 0;
+};
+
+template <class T>
+T value_of(Result<T> result) {
+    CHECK(result, result.error().message);
+    return std::move(*result);
+}
+
+store::BatchDraft draft_of(std::uint32_t items) {
+    store::BatchDraft draft;
+    draft.batch.id = make_batch_id(Timestamp{std::chrono::seconds{1'800'000'000}});
+    draft.batch.account.name = "bench";
+    draft.batch.dialect = "bench";
+    for (std::uint32_t at = 0; at < items; ++at) {
+        draft.items.push_back({fmt::format("item-{}", at), {}, std::uint64_t{at} * kBytes, kBytes});
+    }
+    return draft;
+}
+
+Speed run_ours(const std::filesystem::path& directory, std::uint32_t items) {
+    std::filesystem::remove_all(directory);
+    Speed speed;
+    {
+        const auto store = value_of(store::open_sqlite_store({.directory = directory}));
+        const store::BatchDraft draft = draft_of(items);
+        const std::string body(kBytes * 500, 'b');
+        const auto start = Clock::now();
+        auto spool = value_of(store->batches().new_body());
+        for (std::uint32_t at = 0; at < items; at += 500) {
+            CHECK(spool->append(body), "the body is spooled");
+        }
+        const core::Batch batch = value_of(store->batches().create(draft, std::move(spool)));
+        speed.in = per_second(items, start);
+
+        const std::string line = std::string(kBytes - 1, 'r') + '\n';
+        const auto begun = Clock::now();
+        for (;;) {
+            const auto claimed = value_of(store->items().claim({.batch = batch.id, .count_max = kGroup}));
+            CHECK(claimed.damaged.empty(), "bodies are sound");
+            if (claimed.leases.empty()) break;
+            std::vector<store::ItemResult> results;
+            for (const core::Lease& lease : claimed.leases) {
+                results.push_back(
+                    {lease.item.id, lease.epoch, core::ItemState::succeeded, line, {10, 20}, {}});
+            }
+            CHECK(store->items().finish(results), "results are recorded");
+        }
+        speed.completed = per_second(items, begun);
+        const core::Batch after = value_of(store->batches().find(batch.account, batch.id));
+        CHECK(after.counts.succeeded == items, "every item has its result");
+    }
+    std::filesystem::remove_all(directory);
+    return speed;
+}
+
+// The plain way: bodies and results in rows of one table.
+class Rows {
+public:
+    explicit Rows(const std::filesystem::path& path) {
+        CHECK(sqlite3_open(path.c_str(), &handle_) == SQLITE_OK, "the database opens");
+        run("PRAGMA journal_mode=WAL");
+        run("PRAGMA synchronous=FULL");
+        run("CREATE TABLE items(id INTEGER PRIMARY KEY, state INTEGER, custom_id TEXT, body BLOB, result "
+            "BLOB)");
+        run("CREATE INDEX queued ON items(id) WHERE state = 0");
+    }
+    ~Rows() { sqlite3_close(handle_); }
+    Rows(const Rows&) = delete;
+    Rows& operator=(const Rows&) = delete;
+
+    void run(const char* sql) {
+        CHECK(sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) == SQLITE_OK, sql);
+    }
+    sqlite3_stmt* prepare(const char* sql) {
+        sqlite3_stmt* statement = nullptr;
+        CHECK(sqlite3_prepare_v2(handle_, sql, -1, &statement, nullptr) == SQLITE_OK, sql);
+        return statement;
+    }
+
+private:
+    sqlite3* handle_ = nullptr;
+};
+
+Speed run_rows(const std::filesystem::path& directory, std::uint32_t items) {
+    std::filesystem::remove_all(directory);
+    std::filesystem::create_directories(directory);
+    Speed speed;
+    {
+        Rows rows(directory / "rows.db");
+        const std::string body(kBytes, 'b');
+        const std::string line(kBytes, 'r');
+        const auto start = Clock::now();
+        rows.run("BEGIN IMMEDIATE");
+        sqlite3_stmt* const insert = rows.prepare("INSERT INTO items VALUES(?1, 0, ?2, ?3, NULL)");
+        for (std::uint32_t at = 0; at < items; ++at) {
+            const std::string custom_id = fmt::format("item-{}", at);
+            sqlite3_bind_int64(insert, 1, at);
+            sqlite3_bind_text(insert, 2, custom_id.data(), static_cast<int>(custom_id.size()), SQLITE_STATIC);
+            sqlite3_bind_blob(insert, 3, body.data(), static_cast<int>(body.size()), SQLITE_STATIC);
+            CHECK(sqlite3_step(insert) == SQLITE_DONE, "inserted");
+            sqlite3_reset(insert);
+        }
+        sqlite3_finalize(insert);
+        rows.run("COMMIT");
+        speed.in = per_second(items, start);
+
+        sqlite3_stmt* const queued =
+            rows.prepare("SELECT id, body FROM items WHERE state = 0 ORDER BY id LIMIT ?1");
+        sqlite3_stmt* const claim = rows.prepare("UPDATE items SET state = 1 WHERE id = ?1");
+        sqlite3_stmt* const finish = rows.prepare("UPDATE items SET state = 2, result = ?2 WHERE id = ?1");
+        const auto begun = Clock::now();
+        for (;;) {
+            std::vector<std::pair<std::int64_t, std::string>> group;
+            rows.run("BEGIN IMMEDIATE");
+            sqlite3_bind_int64(queued, 1, kGroup);
+            while (sqlite3_step(queued) == SQLITE_ROW) {
+                group.emplace_back(sqlite3_column_int64(queued, 0),
+                                   std::string(static_cast<const char*>(sqlite3_column_blob(queued, 1)),
+                                               static_cast<std::size_t>(sqlite3_column_bytes(queued, 1))));
+            }
+            sqlite3_reset(queued);
+            for (const auto& [id, bytes] : group) {
+                sqlite3_bind_int64(claim, 1, id);
+                CHECK(sqlite3_step(claim) == SQLITE_DONE && bytes.size() == kBytes, "claimed");
+                sqlite3_reset(claim);
+            }
+            rows.run("COMMIT");
+            if (group.empty()) break;
+            rows.run("BEGIN IMMEDIATE");
+            for (const auto& [id, bytes] : group) {
+                sqlite3_bind_int64(finish, 1, id);
+                sqlite3_bind_blob(finish, 2, line.data(), static_cast<int>(line.size()), SQLITE_STATIC);
+                CHECK(sqlite3_step(finish) == SQLITE_DONE, "finished");
+                sqlite3_reset(finish);
+            }
+            rows.run("COMMIT");
+        }
+        speed.completed = per_second(items, begun);
+        for (sqlite3_stmt* const each : {queued, claim, finish}) sqlite3_finalize(each);
+    }
+    std::filesystem::remove_all(directory);
+    return speed;
+}
+
+// What the disk gives at best: one file, appended and synced once per group.
+double run_appends(const std::filesystem::path& directory, std::uint32_t items) {
+    std::filesystem::create_directories(directory);
+    const auto path = directory / "appends";
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    CHECK(fd >= 0, "the file opens");
+    const std::string group(kBytes * kGroup, 'r');
+    const auto start = Clock::now();
+    for (std::uint32_t at = 0; at < items; at += kGroup) {
+        CHECK(::write(fd, group.data(), group.size()) == static_cast<ssize_t>(group.size()), "written");
+        CHECK(::fdatasync(fd) == 0, "synced");
+    }
+    const double speed = per_second(items, start);
+    ::close(fd);
+    std::filesystem::remove_all(directory);
+    return speed;
+}
+
+double median(std::vector<double> values) {
+    std::ranges::sort(values);
+    return values[values.size() / 2];
+}
+
+std::string row(std::string_view name, const std::vector<double>& ours, const std::vector<double>& yardstick,
+                double target) {
+    std::vector<double> ratios;
+    for (std::size_t at = 0; at < ours.size(); ++at) ratios.push_back(ours[at] / yardstick[at]);
+    return fmt::format(
+        "{{\"row\":\"{}\",\"ours\":{:.0f},\"yardstick\":{:.0f},\"unit\":\"items/s\",\"ratio\":{:.2f},"
+        "\"ratio_min\":{:.2f},\"ratio_max\":{:.2f},\"target\":{}}}",
+        name, median(ours), median(yardstick), median(ratios), *std::ranges::min_element(ratios),
+        *std::ranges::max_element(ratios), target);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    std::string json_path;
+    std::filesystem::path directory = std::filesystem::temp_directory_path();
+    for (int at = 1; at + 1 < count; at += 2) {
+        const std::string_view name = arguments[at];
+        if (name == "--json") json_path = arguments[at + 1];
+        if (name == "--dir") directory = arguments[at + 1];
+    }
+    if (json_path.empty()) {
+        std::fputs("usage: store_bench --json FILE [--dir DIR]\n", stderr);
+        return 2;
+    }
+    directory /= fmt::format("sheaf-store-bench-{}", ::getpid());
+
+    std::vector<double> in;
+    std::vector<double> completed;
+    std::vector<double> rows_in;
+    std::vector<double> rows_completed;
+    std::vector<double> appended;
+    for (int pair = 0; pair < kPairs; ++pair) {
+        const Speed ours = run_ours(directory / "ours", kItems);
+        const Speed rows = run_rows(directory / "rows", kYardstickItems);
+        const double appends = run_appends(directory / "appends", kItems / 5);
+        fmt::print(stderr,
+                   "pair {}: in {:.0f}/s (rows {:.0f}), completed {:.0f}/s (rows {:.0f}, appends {:.0f})\n",
+                   pair + 1, ours.in, rows.in, ours.completed, rows.completed, appends);
+        in.push_back(ours.in);
+        completed.push_back(ours.completed);
+        rows_in.push_back(rows.in);
+        rows_completed.push_back(rows.completed);
+        appended.push_back(appends);
+    }
+    std::filesystem::remove_all(directory);
+    std::ofstream json(json_path);
+    json << "[\n"
+         << row("store: items in, against bodies in rows", in, rows_in, 1.6) << ",\n"
+         << row("store: items completed in groups of 100, against results in rows", completed, rows_completed,
+                5)
+         << ",\n"
+         << row("store: items completed in groups of 100, against bare synced appends", completed, appended,
+                0.25)
+         << "\n]\n";
+    return json.good() ? 0 : 1;
+}

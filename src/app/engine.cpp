@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t kStoreThreads = 4;
 constexpr std::size_t kFileThreads = 4;
 constexpr std::size_t kFetchThreads = 4;
-constexpr std::chrono::milliseconds kUploadsEvery{5'000};
+constexpr std::chrono::milliseconds kResumeEvery{5'000};
 
 // The key that signs presigned URLs: made at the first start, kept over restarts, readable by the owner
 // alone.
@@ -124,7 +124,7 @@ struct Engine::Parts {
     Result<> open_stores();
     Result<> build_scheduler();
     void build_services();
-    async::Task<void> look_after_uploads();
+    async::Task<void> look_after_assets();
     async::Task<void> start_scheduler();
     async::Task<void> stop_scheduler();
     async::Task<void> start_services();
@@ -213,10 +213,10 @@ void Engine::Parts::build_services() {
     server = std::make_unique<http::Server>(io, std::move(router), config.server);
 }
 
-async::Task<void> Engine::Parts::look_after_uploads() {
+async::Task<void> Engine::Parts::look_after_assets() {
     while (true) {
-        co_await assets->expire_uploads();
-        co_await async::sleep_for(kUploadsEvery);
+        co_await async::sleep_for(kResumeEvery);
+        co_await assets->resume();
     }
 }
 
@@ -235,7 +235,7 @@ async::Task<void> Engine::Parts::stop_scheduler() {
 
 async::Task<void> Engine::Parts::start_services() {
     co_await assets->resume();
-    io_behind.spawn(look_after_uploads());
+    io_behind.spawn(look_after_assets());
 }
 
 async::Task<void> Engine::Parts::stop_services() {

@@ -98,8 +98,6 @@ public:
         Secret signing_key;  // of presigned chunk URLs; kept over restarts
         // What the dialect keeps of a probe (core::Asset::details).
         std::function<std::string(const media::MediaInfo&, std::uint64_t bytes)> render_details;
-        // The same backwards, for those who open the file again.
-        std::function<media::MediaInfo(const core::Asset&)> read_details;
     };
     explicit Assets(Parts parts);
     ~Assets();

@@ -32,7 +32,6 @@ protected:
                 [](const media::MediaInfo& info, std::uint64_t bytes) {
                     return fmt::format("details of {}, {}", info.mime_type, bytes);
                 },
-            .read_details = {},
         });
     }
     void restart() {

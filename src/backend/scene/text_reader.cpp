@@ -52,6 +52,10 @@ bool explains(const std::optional<ReadLine>& line, const Box& box) {
 bool is_believable(const ReadLine& line, const Box& box) {
     const std::size_t letters = letters_of(line.text);
     if (letters >= 6) return line.confidence >= 70;
+    if (letters <= 2 && !std::all_of(line.text.begin(), line.text.end(),
+                                     [](unsigned char c) { return std::isdigit(c) != 0; })) {
+        return false;
+    }
     const double width = static_cast<double>(letters) * box.height();  // of square letters
     if (width * 0.3 > box.width() || width * 1.3 < box.width()) return false;
     return line.confidence >= (letters >= 4 ? 85.0F : 91.0F);

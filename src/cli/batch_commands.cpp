@@ -1,0 +1,115 @@
+#include "cli/batch_commands.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/follow.h"
+#include "cli/result_file.h"
+
+namespace sheaf::cli {
+namespace {
+
+constexpr std::uint32_t kPageLimit = 50;
+
+async::Task<Outcome<ExitCode>> watch_batch(Session& session, BatchFlags flags) {
+    session.if_interrupted =
+        fmt::format("Stopped watching; the batch goes on. Come back with: sheaf watch {}", flags.batch_id);
+    Progress progress(session.console);
+    ResultPrinter printer(session.console.out, flags.json ? ResultForm::json_lines : ResultForm::text, {});
+    Changed changed;
+    if (flags.stream_results) {
+        // Owned by this frame, which outlives the calls.
+        changed = [&](const BatchState&) {
+            return printer.print_new(session.api, &progress, flags.batch_id, {});
+        };
+    }
+    const auto batch = co_await follow_batch(session.api, progress, flags.batch_id, changed);
+    if (!batch) co_return std::unexpected(batch.error());
+    session.console.tell(describe_end(*batch));
+    if (!flags.stream_results)
+        session.console.tell(fmt::format("Its results: sheaf results {}", flags.batch_id));
+    co_return exit_code_of(*batch);
+}
+
+async::Task<Outcome<ExitCode>> print_results(Session& session, BatchFlags flags) {
+    auto target = ResultFile::open(session.console, flags.output);
+    if (!target) co_return std::unexpected(target.error());
+    const bool raw = flags.json || !flags.output.empty();
+    ResultPrinter printer(target->file(), raw ? ResultForm::json_lines : ResultForm::text, {});
+    if (auto printed =
+            co_await printer.print_new(session.api, nullptr, flags.batch_id, {.finished_only = false});
+        !printed) {
+        co_return std::unexpected(printed.error());
+    }
+    if (auto kept = target->keep(); !kept) co_return std::unexpected(kept.error());
+    const auto batch = co_await session.api.find_batch(flags.batch_id);
+    if (!batch) co_return std::unexpected(batch.error());
+    if (!batch->is_over()) {
+        session.console.tell(fmt::format("The batch goes on: {}.", describe_counts(*batch)));
+    }
+    co_return exit_code_of(*batch);
+}
+
+async::Task<Outcome<ExitCode>> cancel_batch(Session& session, BatchFlags flags) {
+    const auto batch = co_await session.api.cancel_batch(flags.batch_id);
+    if (!batch) co_return std::unexpected(batch.error());
+    if (flags.json)
+        session.console.print(batch->json + "\n");
+    else
+        session.console.tell(
+            fmt::format("Batch {} is {}: {}.", batch->batch_id, batch->status, describe_counts(*batch)));
+    co_return ExitCode::all_ready;
+}
+
+async::Task<Outcome<ExitCode>> delete_batch(Session& session, BatchFlags flags) {
+    if (auto gone = co_await session.api.delete_batch(flags.batch_id); !gone)
+        co_return std::unexpected(gone.error());
+    session.console.tell(fmt::format("Batch {} and its results are deleted.", flags.batch_id));
+    co_return ExitCode::all_ready;
+}
+
+async::Task<Outcome<ExitCode>> list_batches(Session& session, BatchFlags flags) {
+    std::vector<BatchState> batches;
+    const std::uint32_t page_limit = std::clamp(flags.count, 1U, kPageLimit);
+    for (std::uint32_t page = 1; batches.size() < flags.count; ++page) {
+        auto found = co_await session.api.list_batches(page, page_limit);
+        if (!found) co_return std::unexpected(found.error());
+        for (BatchState& batch : found->batches) batches.push_back(std::move(batch));
+        if (found->is_last) break;
+    }
+    if (batches.size() > flags.count) batches.resize(flags.count);
+    if (flags.json) {
+        for (const BatchState& batch : batches) session.console.print(batch.json + "\n");
+    } else if (batches.empty()) {
+        session.console.tell("There are no batches.");
+    } else {
+        session.console.print(render_batches(batches));
+    }
+    co_return ExitCode::all_ready;
+}
+
+}  // namespace
+
+int watch(const Console& console, const BatchFlags& flags) {
+    return run_session(console, flags.server, [&](Session& session) { return watch_batch(session, flags); });
+}
+
+int results(const Console& console, const BatchFlags& flags) {
+    return run_session(console, flags.server,
+                       [&](Session& session) { return print_results(session, flags); });
+}
+
+int cancel(const Console& console, const BatchFlags& flags) {
+    return run_session(console, flags.server, [&](Session& session) { return cancel_batch(session, flags); });
+}
+
+int remove(const Console& console, const BatchFlags& flags) {
+    return run_session(console, flags.server, [&](Session& session) { return delete_batch(session, flags); });
+}
+
+int list(const Console& console, const BatchFlags& flags) {
+    return run_session(console, flags.server, [&](Session& session) { return list_batches(session, flags); });
+}
+
+}  // namespace sheaf::cli

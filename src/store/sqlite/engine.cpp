@@ -17,13 +17,25 @@ namespace {
 constexpr std::size_t kCachedBatches = 4096;
 
 // SQLite creates its files without looking at what the sync of their directory says; so they are made here.
+Result<> make_index_file(const std::string& path, Disk& disk) {
+    const File file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!file) return fail(ErrorCode::unavailable, "cannot create " + path + ": " + std::strerror(errno));
+    return disk.sync(file.fd(), path);
+}
+
+// Before SQLite has the database open in this process. Afterwards the file must not be touched: closing any
+// descriptor of it drops the locks that SQLite holds on it (fcntl(2)), and another process would take itself
+// for the last user and remove the write-ahead log under us.
 Result<> make_index_files(const Paths& paths, Disk& disk) {
     for (const char* const suffix : {"", "-wal"}) {
-        const std::string path = paths.index().string() + suffix;
-        const File file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-        if (!file) return fail(ErrorCode::unavailable, "cannot create " + path + ": " + std::strerror(errno));
-        if (const auto synced = disk.sync(file.fd(), path); !synced) return synced;
+        if (const auto made = make_index_file(paths.index().string() + suffix, disk); !made) return made;
     }
+    return disk.sync_directory(paths.root);
+}
+
+// SQLite holds no lock on the write-ahead log itself.
+Result<> make_write_ahead_log(const Paths& paths, Disk& disk) {
+    if (const auto made = make_index_file(paths.index().string() + "-wal", disk); !made) return made;
     return disk.sync_directory(paths.root);
 }
 
@@ -87,7 +99,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
     if (!connection) return std::unexpected(connection.error());
     if (const auto migrated = migrate(**connection); !migrated) return std::unexpected(migrated.error());
     // Opening may have made the write-ahead log anew.
-    if (const auto made = make_index_files(paths, *disk); !made) return std::unexpected(made.error());
+    if (const auto made = make_write_ahead_log(paths, *disk); !made) return std::unexpected(made.error());
 
     std::unique_ptr<Engine> engine(
         new Engine(options.exclusive, paths, std::move(disk), std::move(lock), std::move(*connection)));

@@ -80,11 +80,14 @@ bool key_frames_are_enough(const Sampling& sampling, std::span<const double> key
     const double widest = sampling.step * kGapTolerance;
     double last = sampling.origin;
     bool any = false;
-    for (const double key : keys) {
-        if (key < sampling.from - kRounding) continue;
-        if (key >= sampling.until - kRounding) break;
-        if (key - last > widest) return false;
-        last = std::max(last, key);
+    for (std::size_t n = 0; n < keys.size(); ++n) {
+        const bool inside = keys[n] >= sampling.from - kRounding && keys[n] < sampling.until - kRounding;
+        const bool reaches_in = keys[n] > sampling.from && n > 0 && keys[n - 1] < sampling.until;
+        // Also of a gap that only begins or ends in the window: a short window would hide how wide it is.
+        if (reaches_in && keys[n] - keys[n - 1] > widest) return false;
+        if (!inside) continue;
+        if (keys[n] - last > widest) return false;
+        last = std::max(last, keys[n]);
         any = true;
     }
     if (!any) return false;

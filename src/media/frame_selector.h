@@ -46,7 +46,8 @@ struct VideoSpan {
 Sampling plan_sampling(const FrameRequest& request, const VideoSpan& span);
 
 // Whether key frames alone give `sampling` what it wants: no gap between them, or to the ends of the window,
-// is wider than its step and a quarter. `keys` are their times, rising, and cover the window.
+// is wider than its step and a quarter. `keys` are their times, rising, from the last one before the window
+// to the first one behind it.
 bool key_frames_are_enough(const Sampling& sampling, std::span<const double> keys,
                            std::optional<double> video_end);
 

@@ -63,6 +63,12 @@ TEST(FrameSelector, KeyFramesAreEnoughUpToAQuarterBeyondTheStep) {
     EXPECT_FALSE(key_frames_are_enough(plan, every_two, 20));
 }
 
+TEST(FrameSelector, AShortWindowDoesNotHideHowFarKeyFramesAreApart) {
+    const Sampling plan{.origin = 1, .step = 1, .from = 1, .until = 3};
+    EXPECT_FALSE(key_frames_are_enough(plan, std::vector<double>{0, 2, 4}, 30));
+    EXPECT_TRUE(key_frames_are_enough(plan, std::vector<double>{0, 1, 2, 3}, 30));
+}
+
 TEST(FrameSelector, OneHoleBetweenKeyFramesIsTooMuch) {
     const Sampling plan{.origin = 0, .step = 4};
     EXPECT_FALSE(key_frames_are_enough(plan, std::vector<double>{0, 2, 4, 12, 14}, 16));
@@ -71,8 +77,8 @@ TEST(FrameSelector, OneHoleBetweenKeyFramesIsTooMuch) {
 }
 
 TEST(FrameSelector, FittingKeepsTheRatioAndNeverEnlarges) {
-    EXPECT_EQ(fit({1280, 720}, 336), (PictureSize{336, 188}));
-    EXPECT_EQ(fit({720, 1280}, 336), (PictureSize{188, 336}));
+    EXPECT_EQ(fit({1280, 720}, 336), (PictureSize{336, 190}));
+    EXPECT_EQ(fit({720, 1280}, 336), (PictureSize{190, 336}));
     EXPECT_EQ(fit({320, 240}, 640), (PictureSize{320, 240}));
     EXPECT_EQ(fit({321, 241}, 640), (PictureSize{320, 240}));
     EXPECT_EQ(fit({10000, 2}, 100), (PictureSize{100, 2}));

@@ -159,13 +159,10 @@ private:
         if (indexed && count > 0) {
             for (int n = 0; n < count; ++n) {
                 const auto* entry = avformat_index_get_entry(&stream_, n);
-                if (entry->flags & AVINDEX_KEYFRAME)
-                    keys.push_back(libav::seconds(entry->timestamp, stream_));
+                if (!(entry->flags & AVINDEX_KEYFRAME)) continue;
+                keys.push_back(libav::seconds(entry->timestamp, stream_));
+                indexed_keys_.push_back(entry->timestamp);
             }
-            const auto outside = [this](double key) {
-                return key < sampling_.from - 1 || key > sampling_.until + 1;
-            };
-            std::erase_if(keys, outside);
             return keys;
         }
         const bool any_spacing = job_.request.mode == DecodeMode::key_frames;
@@ -175,9 +172,11 @@ private:
         double time = 0;
         double last = sampling_.origin;
         while (read_packet(time)) {
-            if (time >= sampling_.until) break;
-            if (is_key() && time >= sampling_.from - 1e-6) keys.push_back(time);
-            if (is_key()) last = std::max(last, time);
+            if (is_key()) {
+                keys.push_back(time);
+                last = std::max(last, time);
+                if (time >= sampling_.until) break;
+            }
             if (time - last > sampling_.step * 2 + 1) break;
             // Where any spacing will do, a few tell the usual one.
             if (any_spacing && keys.size() >= 16) break;
@@ -186,28 +185,60 @@ private:
     }
 
     Result<> sample_key_frames() {
-        seek_to_window();
-        stream_.discard = AVDISCARD_NONKEY;
         decoder_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
         FrameSelector selector(sampling_);
+        if (!indexed_keys_.empty()) return sample_indexed_key_frames(selector);
+        seek_to_window();
         double time = 0;
         while (read_packet(time)) {
             if (selector.done(time)) break;
             if (!is_key() || !selector.take(time)) continue;
-            // By itself and at once: nothing that follows is needed to show a key frame.
-            int code = avcodec_send_packet(decoder_.get(), packet_.get());
-            if (code >= 0) avcodec_send_packet(decoder_.get(), nullptr);
-            if (code >= 0) code = avcodec_receive_frame(decoder_.get(), frame_.get());
-            if (code == AVERROR(ENOMEM)) return libav::failure(code, "Decoding the video");
-            if (code >= 0) {
-                ++decoded_;
-                if (auto added = add(time); !added) return added;
-            } else {
-                ++packets_failed_;
-            }
-            avcodec_flush_buffers(decoder_.get());
+            if (auto decoded = decode_alone(time); !decoded) return decoded;
         }
         return {};
+    }
+
+    // Goes from one wanted key frame to the next. (The demuxer's own way to leave out the others,
+    // AVDISCARD_NONKEY, gives wrong times in FFmpeg 5.1: it forgets to pass over their time offsets.)
+    Result<> sample_indexed_key_frames(FrameSelector& selector) {
+        double reorder = 0;  // how much later than its place in the index a key frame is shown
+        double time = 0;
+        for (std::size_t n = 0; n < indexed_keys_.size(); ++n) {
+            const std::int64_t stamp = indexed_keys_[n];
+            const double expected = libav::seconds(stamp, stream_) + reorder;
+            if (selector.done(expected)) break;
+            FrameSelector trial = selector;
+            // The first tells the difference.
+            if (reorder != 0 && !trial.take(expected)) continue;
+            if (reorder == 0 && expected < sampling_.from - 1) continue;
+            // A moment before the next one: some versions search by the time in the index, some by that of
+            // showing.
+            const std::int64_t moment =
+                n + 1 < indexed_keys_.size() ? indexed_keys_[n + 1] - 1 : stamp + to_stamp(60);
+            if (av_seek_frame(&input_.format(), stream_.index, moment, AVSEEK_FLAG_BACKWARD) < 0) continue;
+            if (!read_packet(time) || !is_key()) continue;
+            reorder = time - libav::seconds(stamp, stream_);
+            if (!selector.take(time)) continue;
+            if (auto decoded = decode_alone(time); !decoded) return decoded;
+        }
+        return {};
+    }
+
+    // By itself and at once: nothing that follows is needed to show a key frame.
+    Result<> decode_alone(double time) {
+        int code = avcodec_send_packet(decoder_.get(), packet_.get());
+        if (code >= 0) avcodec_send_packet(decoder_.get(), nullptr);
+        if (code >= 0) code = avcodec_receive_frame(decoder_.get(), frame_.get());
+        if (code == AVERROR(ENOMEM)) return libav::failure(code, "Decoding the video");
+        Result<> added;
+        if (code >= 0) {
+            ++decoded_;
+            added = add(time);
+        } else {
+            ++packets_failed_;
+        }
+        avcodec_flush_buffers(decoder_.get());
+        return added;
     }
 
     Result<> sample_all() {
@@ -278,7 +309,8 @@ private:
     libav::CodecPtr decoder_;
     libav::PacketPtr packet_;
     libav::FramePtr frame_;
-    bool moved_ = false;  // away from the file's start
+    std::vector<std::int64_t> indexed_keys_;  // places of key frames, where the container lists them all
+    bool moved_ = false;                      // away from the file's start
     double last_added_ = -std::numeric_limits<double>::infinity();
     std::uint64_t untimed_ = 0;
     std::uint64_t decoded_ = 0;

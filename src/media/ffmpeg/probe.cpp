@@ -90,9 +90,15 @@ Spans find_ends(Input& input, int reference, bool whole) {
     if (!whole) {
         const auto& stream = input.stream(reference);
         const int count = avformat_index_get_entries_count(&stream);
-        std::int64_t target = INT64_MAX / 2;
-        // The last sample that the file still holds.
-        for (int n = count - 1; n >= 0; --n) {
+        std::int64_t target = stream.duration;
+        if (target == AV_NOPTS_VALUE)
+            target = av_rescale_q(format.duration, AVRational{1, AV_TIME_BASE}, stream.time_base);
+        if (stream.start_time != AV_NOPTS_VALUE) target += stream.start_time;
+        // A second before the end that the header tells, so that something is left to read.
+        target -= av_rescale_q(1, AVRational{1, 1}, stream.time_base);
+        // The last sample that the file still holds, where the index lists them all.
+        for (int n = std::string_view(format.iformat->name).starts_with("mov,") ? count - 1 : -1; n >= 0;
+             --n) {
             const auto* entry = avformat_index_get_entry(const_cast<AVStream*>(&stream), n);
             target = entry->timestamp;
             if (entry->pos >= 0 && entry->pos + entry->size <= input.bytes()) break;
@@ -256,8 +262,9 @@ void settle_durations(Input& input, MediaInfo& info) {
         format.duration == AV_NOPTS_VALUE || format.duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
     std::optional<double> header;
     if (!guessed) header = plausible(static_cast<double>(format.duration) / AV_TIME_BASE);
-    // Bare sound tells its length by its bit rate: only reading it gives the truth.
-    const Spans spans = find_ends(input, reference, guessed);
+    // Bare sound tells its length by its bit rate, and some of it loses count when searched: it is small, so all of
+    // it is read.
+    const Spans spans = find_ends(input, reference, guessed || info.video.empty());
 
     double end = -std::numeric_limits<double>::infinity();
     double first = std::numeric_limits<double>::infinity();

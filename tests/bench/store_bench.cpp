@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include <fcntl.h>
@@ -28,6 +29,7 @@ constexpr std::uint32_t kYardstickItems = 5'000;
 constexpr std::uint32_t kGroup = 100;
 constexpr std::size_t kBytes = 2'000;
 constexpr int kPairs = 5;
+constexpr int kCallers = 8;  // of ours; bare SQLite has one writer anyway
 
 double per_second(std::uint32_t items, Clock::time_point since) {
     return items / std::chrono::duration<double>(Clock::now() - since).count();
@@ -55,6 +57,19 @@ store::BatchDraft draft_of(std::uint32_t items) {
     return draft;
 }
 
+void complete_all(store::Store& store, const BatchId& batch, const std::string& line) {
+    for (;;) {
+        const auto claimed = value_of(store.items().claim({.batch = batch, .count_max = kGroup}));
+        CHECK(claimed.damaged.empty(), "bodies are sound");
+        if (claimed.leases.empty()) return;
+        std::vector<store::ItemResult> results;
+        for (const core::Lease& lease : claimed.leases) {
+            results.push_back({lease.item.id, lease.epoch, core::ItemState::succeeded, line, {10, 20}, {}});
+        }
+        CHECK(store.items().finish(results), "results are recorded");
+    }
+}
+
 Speed run_ours(const std::filesystem::path& directory, std::uint32_t items) {
     std::filesystem::remove_all(directory);
     Speed speed;
@@ -72,16 +87,13 @@ Speed run_ours(const std::filesystem::path& directory, std::uint32_t items) {
 
         const std::string line = std::string(kBytes - 1, 'r') + '\n';
         const auto begun = Clock::now();
-        for (;;) {
-            const auto claimed = value_of(store->items().claim({.batch = batch.id, .count_max = kGroup}));
-            CHECK(claimed.damaged.empty(), "bodies are sound");
-            if (claimed.leases.empty()) break;
-            std::vector<store::ItemResult> results;
-            for (const core::Lease& lease : claimed.leases) {
-                results.push_back(
-                    {lease.item.id, lease.epoch, core::ItemState::succeeded, line, {10, 20}, {}});
+        {
+            // As a busy scheduler: what one caller asks while another's commit is synced goes with the next
+            // one.
+            std::vector<std::jthread> callers;
+            for (int caller = 0; caller < kCallers; ++caller) {
+                callers.emplace_back([&] { complete_all(*store, batch.id, line); });
             }
-            CHECK(store->items().finish(results), "results are recorded");
         }
         speed.completed = per_second(items, begun);
         const core::Batch after = value_of(store->batches().find(batch.account, batch.id));
@@ -252,11 +264,11 @@ int main(int count, char** arguments) {
     std::ofstream json(json_path);
     json << "[\n"
          << row("store: items in, against bodies in rows", in, rows_in, 1.6) << ",\n"
-         << row("store: items completed in groups of 100, against results in rows", completed, rows_completed,
-                5)
+         << row("store: items completed in groups of 100 by 8 callers, against results in rows", completed,
+                rows_completed, 5)
          << ",\n"
-         << row("store: items completed in groups of 100, against bare synced appends", completed, appended,
-                0.25)
+         << row("store: items completed in groups of 100 by 8 callers, against bare synced appends",
+                completed, appended, 0.25)
          << "\n]\n";
     return json.good() ? 0 : 1;
 }

@@ -13,11 +13,11 @@
 namespace sheaf::http {
 
 struct ClientLimits {
-    std::uint32_t idle_connections_max = 256;     // kept open per client
+    std::uint32_t idle_connections_max = 256;  // kept open per client
     std::chrono::seconds idle_time{60};
     std::chrono::milliseconds connect_time{10'000};
     std::uint32_t header_bytes_max = 64 * 1024;
-    std::uint64_t body_bytes_max = 64U << 20;     // of a response
+    std::uint64_t body_bytes_max = 64U << 20;  // of a response
 };
 
 struct ClientRequest {
@@ -25,7 +25,7 @@ struct ClientRequest {
     std::string target;  // path and query below the origin
     Headers headers;
     std::string body;
-    std::chrono::milliseconds time_max{600'000};   // from now to the last byte
+    std::chrono::milliseconds time_max{600'000};  // from now to the last byte
 };
 
 struct ClientResponse {
@@ -36,13 +36,14 @@ struct ClientResponse {
 
 // Speaks to one origin (http or https; certificates are verified), keeping connections open.
 //
-// Belongs to one executor. Any number of calls may be under way. A kept connection that turns out to be closed
-// before a byte of the answer came is replaced once, silently. Errors: unavailable (no connection, cut or
-// malformed answer), timed_out, too_large, canceled.
+// Belongs to one executor. Any number of calls may be under way. A kept connection that turns out to be
+// closed before a byte of the answer came is replaced once, silently. Errors: unavailable (no connection, cut
+// or malformed answer), timed_out, too_large, canceled.
 class Client {
 public:
     // `origin` as in "http://127.0.0.1:8000"; a path after it is ignored. invalid: not such a URL.
-    static Result<std::unique_ptr<Client>> make(async::Executor executor, std::string_view origin, ClientLimits limits);
+    static Result<std::unique_ptr<Client>> make(async::Executor executor, std::string_view origin,
+                                                ClientLimits limits);
     virtual ~Client() = default;
 
     virtual async::Task<Result<ClientResponse>> send(ClientRequest request) = 0;

@@ -148,6 +148,7 @@ async::Task<bool> Connection::read_head(std::size_t& head_bytes, Next& next) {
             co_return false;
         }
         idle_ = input.empty();
+        if (idle_) wire_.forget_large_buffer();
         if (idle_ && finishing_) co_return false;
         const std::size_t count = co_await wire_.fill();
         idle_ = false;

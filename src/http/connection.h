@@ -22,6 +22,8 @@ public:
     async::Task<void> serve();
     // Answers what is under way, then ends; at once when it is waiting for a request.
     void finish();
+    // Whether it waits for a request of which nothing has come.
+    bool is_idle() const { return idle_; }
     // Cancels the handler under way and ends.
     void cut();
 

@@ -37,8 +37,8 @@ class BodyReader {
 public:
     virtual ~BodyReader() = default;
     // The next bytes, at most `into.size()`; 0 at the end. too_large: the handler's limit was passed, told at
-    // the byte that passed it (or before the first when Content-Length says so). canceled: the client went away.
-    // timed_out: it sends too slowly. invalid: the framing is broken.
+    // the byte that passed it (or before the first when Content-Length says so). canceled: the client went
+    // away. timed_out: it sends too slowly. invalid: the framing is broken.
     virtual async::Task<Result<std::size_t>> read(std::span<char> into) = 0;
     // What may still come; set by the handler before it reads. The default is 1 MiB.
     virtual void set_limit(std::uint64_t bytes_max) = 0;

@@ -7,6 +7,8 @@
 namespace sheaf::http {
 namespace {
 
+// A chunked body passes through the buffer; with a small one it would take many calls.
+constexpr std::size_t kChunkedReadBytes = 32 * 1024;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
@@ -86,7 +88,8 @@ async::Task<Result<std::size_t>> RequestBody::receive(std::span<char> into, bool
     const auto before = std::chrono::steady_clock::now();
     wire_.set_read_deadline(
         std::max<std::chrono::steady_clock::duration>(limits_.body_grace + earned - waited_, {}));
-    const std::size_t count = into_buffer ? co_await wire_.fill() : co_await wire_.read_into(into);
+    const std::size_t count =
+        into_buffer ? co_await wire_.fill(kChunkedReadBytes) : co_await wire_.read_into(into);
     waited_ += std::chrono::steady_clock::now() - before;
     on_the_wire_ += count;
     if (count > 0) co_return count;

@@ -134,8 +134,7 @@ void Router::add_fallbacks(std::string_view prefix, Fallbacks fallbacks) {
     CHECK(fallbacks.not_found && fallbacks.method_not_allowed, "both fallbacks are needed");
     if (prefix == "/") prefix = "";
     root_->fallbacks.emplace_back(prefix, std::move(fallbacks));
-    std::ranges::sort(root_->fallbacks, std::greater{},
-                             [](const auto& entry) { return entry.first.size(); });
+    std::ranges::sort(root_->fallbacks, std::greater{}, [](const auto& entry) { return entry.first.size(); });
 }
 
 const Handler& Router::match(Request& request) const {

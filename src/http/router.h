@@ -15,8 +15,8 @@ using Handler = std::function<async::Task<Response>(Request& request)>;
 
 // Which handler answers what. Filled before the server starts, never changed afterwards.
 //
-// A pattern is a path whose segments are literal or {name}: "/v1.3/analyze/batches/{id}/results". Literals win
-// over {…}. A path under no pattern goes to the fallback of the longest prefix that has one.
+// A pattern is a path whose segments are literal or {name}: "/v1.3/analyze/batches/{id}/results". Literals
+// win over {…}. A path under no pattern goes to the fallback of the longest prefix that has one.
 class Router {
 public:
     struct Fallbacks {

@@ -1,5 +1,7 @@
 #include "http/server.h"
 
+#include <algorithm>
+#include <csignal>
 #include <list>
 #include <vector>
 
@@ -35,6 +37,13 @@ Result<boost::asio::ip::address> parse_host(std::string host) {
     return address;
 }
 
+// sendfile() has no flag against the signal that ends a process whose client went away.
+void ignore_broken_pipes() {
+    struct sigaction current{};
+    ::sigaction(SIGPIPE, nullptr, &current);
+    if (current.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
+}
+
 std::string to_text(const tcp::socket::endpoint_type& endpoint) {
     return endpoint.address().to_string();
 }
@@ -49,11 +58,13 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
           limits(bounds),
           acceptor(home),
           changed(home),
+          room(home),
           deadlines(home, [this] { look_at_clients(); }) {}
 
     void start_accepting();
     async::Task<void> accept_all();
     void start(Socket socket);
+    void make_room();
     void look_at_clients();
 
     async::Executor executor;
@@ -61,6 +72,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
     ServerLimits limits;
     Acceptor acceptor;
     async::Bell changed;  // a connection or the accepting ended
+    async::Bell room;     // there are fewer connections
     Deadlines deadlines;
     std::list<std::unique_ptr<Connection>> connections;
     boost::asio::cancellation_signal stop_accepting;
@@ -82,7 +94,10 @@ void Server::State::start_accepting() {
 async::Task<void> Server::State::accept_all() {
     while (!stopping) {
         // The kernel's queue holds the rest; a refusal would cost us what we do not have.
-        while (connections.size() >= limits.connections_max) co_await async::sleep_for(kAcceptPause);
+        while (connections.size() >= limits.connections_max) {
+            make_room();
+            co_await room.wait_for(kAcceptPause);
+        }
         auto [error, socket] = co_await acceptor.async_accept(boost::asio::as_tuple(async::use_task));
         if (!error) {
             start(std::move(socket));
@@ -106,8 +121,16 @@ void Server::State::start(Socket socket) {
         boost::asio::bind_cancellation_slot((*entry)->cancellation_slot(),
                                             [self = shared_from_this(), entry](const std::exception_ptr&) {
                                                 self->connections.erase(entry);
+                                                self->room.ring();
                                                 if (self->stopping) self->changed.ring();
                                             }));
+}
+
+// Who waits with a request goes before who only keeps a connection open.
+void Server::State::make_room() {
+    const auto idle =
+        std::ranges::find_if(connections, [](const auto& connection) { return connection->is_idle(); });
+    if (idle != connections.end()) (*idle)->finish();
 }
 
 void Server::State::look_at_clients() {
@@ -135,6 +158,7 @@ Server::~Server() {
 
 Result<> Server::listen(const std::string& host, std::uint16_t port) {
     CHECK(!state_->acceptor.is_open(), "a server listens once");
+    ignore_broken_pipes();
     const auto address = parse_host(host);
     if (!address) return std::unexpected(address.error());
     const tcp::endpoint endpoint(*address, port);

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -276,6 +277,23 @@ TEST(Server, AnUnreadBodyIsDiscardedUpToALimit) {
     EXPECT_TRUE(contains(answer, "Connection: close") && answer.ends_with("ignored")) << answer;
 }
 
+TEST(Server, TakesALargeChunkedBodyAndTheNextRequest) {
+    RunningServer server(basic_router());
+    RawClient client(server.port());
+    std::string body;
+    std::string sent = "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (std::size_t i = 1; i < 1500; ++i) {
+        const std::string part(i, static_cast<char>('a' + i % 26));
+        body += part;
+        sent += fmt::format("{:x}\r\n{}\r\n", i, part);
+    }
+    std::thread writer([&] { client.send(sent + "0\r\n\r\n" + get("/hello", "Connection: close\r\n")); });
+    const std::string answers = client.receive_all();
+    writer.join();
+    EXPECT_TRUE(contains(answers, "\r\n\r\n" + body + "HTTP/1.1 200 OK"));
+    EXPECT_TRUE(answers.ends_with("hello you"));
+}
+
 TEST(Server, AsksForTheBodyOnlyWhenTheHandlerReadsIt) {
     RunningServer server(basic_router());
     RawClient client(server.port());
@@ -327,6 +345,11 @@ TEST(Server, SendsAFileOfFiftyMegabytes) {
     ASSERT_GT(all.size(), body + 50'000'000);
     EXPECT_EQ(std::string_view(all).substr(body + 49'000'000, 1'000'000), block);
     EXPECT_EQ(count_of(std::string_view(all).substr(body + 50'000'000), "Content-Length: 50000000"), 1U);
+
+    RawClient vanishing(server.port(), 8 * 1024);
+    vanishing.send(get("/file"));
+    vanishing.receive();
+    vanishing.reset();
 
     RawClient cut(server.port());
     cut.send(get("/short"));
@@ -497,18 +520,20 @@ TEST(Server, StopCutsWhatDoesNotEndInTime) {
 }
 
 TEST(Server, WaitsWithAcceptingWhileItHasEnoughConnections) {
-    RunningServer server(basic_router(), {.connections_max = 2});
-    auto first = std::make_unique<RawClient>(server.port());
+    Waiting waiting;
+    Router router = basic_router();
+    router.add("GET", "/wait", waiting.handler(1s));
+    RunningServer server(std::move(router), {.connections_max = 2});
+    RawClient first(server.port());
     RawClient second(server.port());
-    first->send(get("/hello"));
-    second.send(get("/hello"));
-    first->receive_response();
-    second.receive_response();
+    first.send(get("/wait"));
+    second.send(get("/wait"));
+    ASSERT_TRUE(eventually([&] { return waiting.begun == 2; }));
     RawClient third(server.port());
     third.send(get("/hello"));
-    EXPECT_EQ(third.receive(300), "");
-    first.reset();
-    EXPECT_TRUE(contains(third.receive_response(), "hello you"));
+    EXPECT_EQ(third.receive(200), "") << "both places are busy";
+    first.receive_response();
+    EXPECT_TRUE(contains(third.receive_response(), "hello you")) << "an idle connection made room";
 }
 
 TEST(Server, SurvivesRunningOutOfDescriptors) {

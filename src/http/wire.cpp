@@ -44,25 +44,32 @@ void Wire::interrupt() {
     socket_.cancel(ignored);
 }
 
-void Wire::make_room() {
+void Wire::make_room(std::size_t room_min) {
     if (begin_ == end_) begin_ = end_ = 0;
-    if (end_ < capacity_) return;
-    if (begin_ > 0) {
-        std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
+    if (capacity_ - end_ >= room_min) return;
+    const std::size_t held = end_ - begin_;
+    if (capacity_ - held >= room_min) {
+        std::memmove(buffer_.get(), buffer_.get() + begin_, held);
     } else {
-        const std::size_t larger = std::max(kBufferBytes, capacity_ * 2);
+        const std::size_t larger = std::max({kBufferBytes, capacity_ * 2, held + room_min});
         auto moved = std::make_unique_for_overwrite<char[]>(larger);
-        if (end_ > 0) std::memcpy(moved.get(), buffer_.get(), end_);
+        if (held > 0) std::memcpy(moved.get(), buffer_.get() + begin_, held);
         buffer_ = std::move(moved);
         capacity_ = larger;
     }
-    end_ -= begin_;
+    end_ = held;
     begin_ = 0;
 }
 
-async::Task<std::size_t> Wire::fill() {
+void Wire::forget_large_buffer() {
+    if (capacity_ <= kBufferBytes || begin_ != end_) return;
+    buffer_.reset();
+    capacity_ = begin_ = end_ = 0;
+}
+
+async::Task<std::size_t> Wire::fill(std::size_t room_min) {
     if (timed_out_) co_return 0;
-    make_room();
+    make_room(room_min);
     const auto [error, count] = co_await socket_.async_read_some(
         boost::asio::buffer(buffer_.get() + end_, capacity_ - end_), kAsTuple);
     if (error) co_return 0;

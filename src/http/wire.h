@@ -35,7 +35,9 @@ public:
     bool timed_out() const { return timed_out_; }
 
     // Adds to the input: how many bytes came; 0 when the peer is done, gone, or the deadline passed.
-    async::Task<std::size_t> fill();
+    async::Task<std::size_t> fill(std::size_t room_min = 1);
+    // Gives the buffer back while nothing is in it and none is expected soon.
+    void forget_large_buffer();
     // Reads past the buffer, which must be empty. As fill.
     async::Task<std::size_t> read_into(std::span<char> into);
 
@@ -55,7 +57,7 @@ public:
     int descriptor() { return socket_.native_handle(); }
 
 private:
-    void make_room();
+    void make_room(std::size_t room_min);
     async::Task<bool> wait_until_writable();
 
     Socket socket_;

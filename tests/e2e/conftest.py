@@ -37,11 +37,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     report = yield
     if report.failed:
-        for name, value in getattr(item, "funcargs", {}).items():
-            if isinstance(value, SheafServer):
-                report.sections.append((f"log of the server of '{name}'", value.log(60)))
-            elif isinstance(value, Account):
-                report.sections.append((f"log of the server of '{name}'", value.server.log(60)))
+        values = list(getattr(item, "funcargs", {}).values())
+        servers = [value.server if isinstance(value, Account) else value for value in values]
+        for server in {id(server): server for server in servers if isinstance(server, SheafServer)}.values():
+            report.sections.append(("log of the server", server.log(40)))
     return report
 
 

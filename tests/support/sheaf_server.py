@@ -86,6 +86,7 @@ class SheafServer:
     models: list[dict] = field(default_factory=lambda: [scene_model()])
     limits: dict = field(default_factory=dict)
     settings: dict = field(default_factory=dict)
+    port_wanted: int = 0  # 0: a free one, another at each start
     process: subprocess.Popen | None = None
     port: int = 0
     starts: int = 0
@@ -131,7 +132,8 @@ class SheafServer:
             log.write(f"---- start {self.starts} ----\n".encode())
             log.flush()
             self.process = subprocess.Popen(
-                [str(self.binary), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0",
+                [str(self.binary), "serve", "--data", str(self.data), "--listen",
+                 f"127.0.0.1:{self.port_wanted}",
                  "--port-file", str(port_file), "--config", str(self.config_path)],
                 stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + READY_TIMEOUT_S

@@ -94,8 +94,8 @@ std::vector<Look> plan_looks(const Findings& findings, LookRules rules) {
     std::vector<Look> looks;
     for (std::size_t shot = 0; shot < findings.shots.size(); ++shot) {
         const Span span = findings.shots[shot];
-        const auto count =
-            static_cast<std::size_t>(std::max(1.0, std::ceil(span.length() / rules.every_s - 0.01)));
+        const auto count = static_cast<std::size_t>(
+            std::max(1.0, std::ceil(span.length() / std::max(rules.every_s, 0.1) - 0.01)));
         const double slot = span.length() / static_cast<double>(count);
         std::size_t last_read = looks.size();
         for (std::size_t k = 0; k < count; ++k) {

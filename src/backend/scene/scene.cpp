@@ -210,6 +210,8 @@ private:
                                               .format = media::PixelFormat::rgb24,
                                               .mode = media::DecodeMode::all};
             auto set = co_await video.frames(request);
+            // A file that breaks off, or is shorter than it says, was analysed as far as it goes.
+            if (!set && set.error().code == ErrorCode::invalid && watcher.frames() > 0) break;
             if (!set) co_return std::unexpected(set.error());
             const media::FrameSet& frames = **set;
             if (frames.frames.empty() && findings.window.end == std::numeric_limits<double>::infinity())
@@ -226,7 +228,11 @@ private:
         }
         co_await lane_->run([&] { watcher.conclude(findings); });
         // A duration that promises more than there is does not make the last shot longer.
-        if (findings.window.end > watcher.last_time() + 2) findings.window.end = watcher.last_time() + 0.05;
+        const std::size_t count = findings.steps.size();
+        const double gap = count > 1 ? findings.steps[count - 1].time - findings.steps[count - 2].time : 0.04;
+        if (findings.window.end > watcher.last_time() + std::max(2.0, 3 * gap)) {
+            findings.window.end = watcher.last_time() + gap;
+        }
         findings.shots = scene::shots_between(findings.window, findings.boundaries);
         co_return Result<>();
     }
@@ -263,8 +269,8 @@ private:
                                                   .frames_per_second = group.frames_per_second,
                                                   .long_edge_max = kReadEdge,
                                                   .format = media::PixelFormat::gray8});
-                if (!set) co_return std::unexpected(set.error());
-                together = std::move(*set);
+                if (!set && set.error().code != ErrorCode::invalid) co_return std::unexpected(set.error());
+                if (set) together = std::move(*set);
             }
             for (const std::size_t index : group.looks) {
                 Look& look = looks[index];
@@ -273,6 +279,8 @@ private:
                 const media::Frame* frame = set == nullptr ? nullptr : frame_for(*set, look, shot);
                 if (frame == nullptr) {
                     auto alone = co_await video.frames(request_at(look.time));
+                    // It could be decoded a moment ago: one look less is no reason to give up the rest.
+                    if (!alone && alone.error().code == ErrorCode::invalid) continue;
                     if (!alone) co_return std::unexpected(alone.error());
                     set = std::move(*alone);
                     frame = frame_for(*set, look, shot);

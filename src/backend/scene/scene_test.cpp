@@ -42,6 +42,9 @@ public:
     async::Task<Result<std::shared_ptr<const media::FrameSet>>> frames(media::FrameRequest request) override {
         requests.push_back(request);
         if (frames_error) co_return std::unexpected(*frames_error);
+        if (request.start.value_or(0) >= error_from || request.end.value_or(0) > error_from + 60) {
+            co_return fail(ErrorCode::invalid, "nothing to decode");
+        }
         if (is_slow) co_await async::sleep_for(std::chrono::hours(1));
         auto set = std::make_shared<media::FrameSet>();
         const int width = std::min(request.long_edge_max, 640);
@@ -74,6 +77,7 @@ public:
     std::size_t most_bytes = 0;
     std::optional<Error> frames_error;
     std::optional<Error> loudness_error;
+    double error_from = 1e9;  // seconds: what begins later, or reaches far beyond, cannot be decoded
     bool is_slow = false;
 
 private:
@@ -236,6 +240,17 @@ TEST(SceneBackend, AVideoOfUnknownLengthIsReadToItsEnd) {
         std::make_shared<StripedVideo>(StripedVideo::Make{.length = 90, .shot_s = 30, .has_duration = false});
     const Analysed analysed = analyse(video, a_question());
     EXPECT_THAT(std::get<core::Answer>(analysed.outcome).text, HasSubstr("- Shots: 3\n"));
+}
+
+TEST(SceneBackend, AVideoShorterThanItSaysIsAnalysedAsFarAsItGoes) {
+    for (const bool fails : {false, true}) {
+        const auto video = std::make_shared<StripedVideo>(StripedVideo::Make{});
+        video->info().duration_s = 200;
+        if (fails) video->error_from = 12;
+        const Analysed analysed = analyse(video, a_question());
+        EXPECT_THAT(std::get<core::Answer>(analysed.outcome).text,
+                    HasSubstr("- Analysed: 00:00:00.000 - 00:00:12.000\n"));
+    }
 }
 
 TEST(SceneBackend, ALongVideoIsReadInStretches) {

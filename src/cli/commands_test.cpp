@@ -55,6 +55,7 @@ public:
     std::string broken_file;  // its asset fails
     int refused_chunks = 0;   // answered 503 before one is taken
     int polls_until_over = 2;
+    int absent_polls = 0;  // answered 503, after the first one
     bool over_at_all = true;
     std::string failed_item;  // the custom id of an item that fails
     int create_status = 201;
@@ -227,7 +228,10 @@ private:
     async::Task<Response> batch(Request& request, std::string) {
         const std::lock_guard lock(mutex);
         if (!known(request)) return error(404, "resource_not_exist");
-        ++polls_;
+        if (++polls_ > 1 && absent_polls > 0) {
+            --absent_polls;
+            return error(503, "service_unavailable");
+        }
         return answer(200, batch_json());
     }
     async::Task<Response> list(Request& request, std::string) {
@@ -411,6 +415,13 @@ TEST_F(CommandsTest, TheFirstInterruptStopsWatchingAndTellsHowToComeBack) {
     EXPECT_NE(err_.find("Come back with: sheaf watch b1"), std::string::npos) << err_;
 }
 
+TEST_F(CommandsTest, AServerThatIsAwayForAMomentIsWaitedFor) {
+    server_.absent_polls = 2;
+    server_.polls_until_over = 4;
+    EXPECT_EQ(run_submit(submit_flags({file("a.mp4", "x")})), 0) << err_;
+    EXPECT_NE(err_.find("The server does not answer; trying again."), std::string::npos) << err_;
+}
+
 TEST_F(CommandsTest, WatchFollowsAndResultsAndListPrint) {
     SubmitFlags flags = submit_flags({file("a.mp4", "x")});
     flags.no_wait = true;
@@ -444,6 +455,9 @@ TEST_F(CommandsTest, FailuresHaveTheirOwnExitCodesAndOneSentence) {
     no_server.server.server = "http://127.0.0.1:1";
     EXPECT_EQ(run_batch(results, no_server), 3);
     EXPECT_EQ(err_, "sheaf: No server answers at http://127.0.0.1:1; start one with `sheaf serve`.\n");
+    const auto before = std::chrono::steady_clock::now();
+    EXPECT_EQ(run_batch(watch, no_server), 3) << "a server that was never there is not waited for";
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 20s);
     no_server.server.server = "nonsense";
     EXPECT_EQ(run_batch(results, no_server), 2);
     EXPECT_EQ(run_submit(submit_flags({folder_ / "missing.mp4"})), 2);

@@ -59,7 +59,9 @@ async::Task<Outcome<BatchState>> follow_batch(Api& api, Progress& progress, std:
     while (true) {
         auto batch = co_await api.find_batch(batch_id);
         if (!batch) {
-            if (!batch.error().may_pass || Clock::now() - last_answer > kAwayMax) co_return batch;
+            const bool never_there = !done_at_start;
+            if (never_there || !batch.error().may_pass || Clock::now() - last_answer > kAwayMax)
+                co_return batch;
             if (!std::exchange(away, true)) progress.note("The server does not answer; trying again.");
             co_await async::sleep_for(kPollLast);
             continue;

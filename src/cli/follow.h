@@ -33,7 +33,7 @@ private:
 };
 
 // Shows the batch's progress until it is over, and returns its last state. `changed` (may be empty) is called
-// whenever more items are over. A server that is away for a while is waited for.
+// whenever more items are over. A server that was there and is away for a while is waited for.
 using Changed = std::function<async::Task<Outcome<>>(const BatchState&)>;
 async::Task<Outcome<BatchState>> follow_batch(Api& api, Progress& progress, std::string batch_id,
                                               Changed changed);

@@ -117,7 +117,11 @@ async::Task<Outcome<ExitCode>> submit_plan(Session& session, SubmitFlags flags, 
         changed = [&](const BatchState&) { return printer.print_new(session.api, &progress, id, {}); };
     }
     const auto batch = co_await follow_batch(session.api, progress, id, changed);
-    if (!batch) co_return std::unexpected(batch.error());
+    if (!batch) {
+        co_return give_up(
+            batch.error().exit_code,
+            fmt::format("{} The batch may go on; come back with: sheaf watch {}", batch.error().message, id));
+    }
     if (auto printed = co_await printer.print_new(session.api, &progress, id, {.finished_only = false});
         !printed) {
         co_return std::unexpected(printed.error());

@@ -1,13 +1,16 @@
 """`sheaf submit`, `watch`, `results`, `cancel`, `delete` and `list`: against a real server, piped and in a terminal."""
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
+import socket
+import struct
 import subprocess
-import sys
+import termios
 import time
 
 import pytest
@@ -56,10 +59,7 @@ class Shell:
         pid, master = pty.fork()
         if pid == 0:
             try:
-                import fcntl
-                import struct
-                import termios
-                fcntl.ioctl(sys.stdout.fileno(), termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+                fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
                 os.execve(self.binary, [self.binary, *map(str, arguments)], self.environment)
             finally:
                 os._exit(127)
@@ -213,7 +213,10 @@ def test_what_a_model_says_cannot_command_the_terminal(make_server, account_of, 
     shell = Shell(account_of(make_server(models=[scripted_model(answer=nasty)])))
     done = shell.run("submit", "--prompt", "x", media.clip)  # run() looks for escapes
     assert done.returncode == 0 and "before" in done.stdout and "after" in done.stdout and "\x07" not in done.stdout
-    code, shown = shell.in_terminal("results", created_batch(shell, media, 1))
+    batch_id = created_batch(shell, media, 1)
+    api.wait_for_batch(shell.account.client, batch_id)
+    code, shown = shell.in_terminal("results", batch_id)
+    assert code == 0 and "before" in shown
     assert "\x1b[31m" not in shown and "\x1b]0" not in shown and "\x07" not in shown
 
 
@@ -258,7 +261,6 @@ def test_a_reader_that_leaves_early_is_no_crash(shell, media):
 
 
 def test_watching_goes_on_over_a_restart_of_the_server(make_server, account_of, media):
-    import socket
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -19,7 +19,7 @@ http::Response finish(Reply reply, const http::Request& request) {
     if (reply) {
         response = std::move(*reply);
     } else {
-        if (reply.error().status >= 500) {
+        if (reply.error().status >= 500 && reply.error().code != code::kTimedOut) {
             log::warning("a call was answered with an error", {{"method", request.method},
                                                                {"path", request.path},
                                                                {"status", reply.error().status},

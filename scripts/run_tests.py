@@ -258,6 +258,19 @@ def prepare_e2e(where: Path = ROOT / "build" / "e2e") -> tuple[Path, Path]:
     return python, js / "node_modules"
 
 
+def own_frames(traceback: str) -> str:
+    """A short traceback without what happened inside libraries."""
+    kept, inside = [], False
+    for line in traceback.splitlines():
+        if re.match(r"\S+:\d+: in ", line):
+            inside = "site-packages" in line or "/lib/python3" in line
+        elif not line.startswith(" "):
+            inside = False
+        if not inside:
+            kept.append(line)
+    return "\n".join(kept)
+
+
 def parse_junit(text: str) -> Tally:
     tally = Tally()
     for case in xml.etree.ElementTree.fromstring(text).iter("testcase"):
@@ -266,7 +279,7 @@ def parse_junit(text: str) -> Tally:
         skipped = case.find("skipped")
         if broken:
             said = "\n".join((child.text or child.get("message") or "") for child in broken)
-            tally.failures.append(Failure(name, tail(said)))
+            tally.failures.append(Failure(name, tail(own_frames(said))))
         elif skipped is not None:
             tally.skipped.append(f"{name}: {skipped.get('message', '')}")
         else:
@@ -313,6 +326,8 @@ def run_e2e(build: Path, pattern: str | None, jobs: int, timeout_s: float) -> Ta
     text = report.read_text(errors="replace") if report.exists() else None
     tally = judge_pytest(finished, text, timeout_s)
     print(f"end-to-end tests: {tally.summary()} in {time.monotonic() - started:.1f} s", flush=True)
+    if tally.failures:
+        print(f"what the servers of failed tests logged is in {reports / 'e2e.log'}", flush=True)
     return tally
 
 

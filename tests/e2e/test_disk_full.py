@@ -99,6 +99,6 @@ def test_a_server_that_cannot_start_for_lack_of_room_says_so(make_server, small_
     filler = fill(small_disk)
     with pytest.raises(AssertionError) as refused:
         server.start()
-    assert "ended with 3" in str(refused.value) and "space" in str(refused.value).lower()
+    assert "ended with 3" in str(refused.value) and "full" in str(refused.value)
     filler.unlink()
     server.start()

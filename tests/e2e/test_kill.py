@@ -140,6 +140,23 @@ def test_a_kill_right_after_the_answer_keeps_the_batch(make_server, account_of, 
         assert api.count_batches(client) == len(made)
 
 
+def test_keys_made_beside_a_server_and_its_own_writes_survive_a_kill(make_server, account_of, media):
+    """Two processes write one index; neither may take the other's log away when it ends."""
+    server = make_server(models=[scripted_model(delay_ms=1)], limits={"active_batches_max": 100})
+    accounts, batches = [], []
+    for _ in range(6):
+        accounts.append(account_of(server))
+        asset_id = accounts[-1].asset(media.clip)
+        batches.append(api.create_batch(accounts[-1].client, api.general_batch(3, asset_id))["batch_id"])
+        assert server.cli("keys", "list", "--data", str(server.data)).returncode == 0
+    server.kill()
+    server.start()
+    for account, batch_id in zip(accounts, batches):
+        with server.client(account.key) as client:
+            ended = api.wait_for_batch(client, batch_id)
+            assert (ended["status"], ended["ready_items"]) == ("completed", 3)
+
+
 def test_a_kill_while_canceling_or_deleting(make_server, account_of, media):
     server = make_server(models=[scripted_model(delay_ms=700, concurrency=1, attempts_max=100)])
     account = account_of(server)

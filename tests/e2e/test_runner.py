@@ -85,6 +85,13 @@ def test_junit_reports_are_counted():
     assert tally.failures[0].name == "test_a::test_two"
 
 
+def test_tracebacks_are_shown_without_the_insides_of_libraries():
+    text = ("tests/e2e/test_a.py:7: in test_one\n    client.get()\n/x/lib/python3.11/site-packages/httpx/a.py:9: in get\n"
+            "    raise mapped\nE   httpx.ConnectError: refused")
+    assert run_tests.own_frames(text) == \
+        "tests/e2e/test_a.py:7: in test_one\n    client.get()\nE   httpx.ConnectError: refused"
+
+
 def test_pytest_that_broke_down_is_a_failure():
     assert run_tests.judge_pytest(Finished(3, "INTERNALERROR"), None, 600).summary() == "0 passed, 1 failed"
     assert run_tests.judge_pytest(Finished(2, "interrupted"), "<testsuites/>", 600).summary() == "0 passed, 1 failed"

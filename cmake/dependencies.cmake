@@ -28,10 +28,10 @@ if(SHEAF_TSAN)
   target_link_options(sheaf_options INTERFACE -fsanitize=thread)
 endif()
 
-# Asio and Beast are compiled once, in src/async/boost.cpp and src/http/beast.cpp.
+# Asio is compiled once, in src/async/boost.cpp and, its TLS part, src/http/tls.cpp.
 add_library(sheaf_boost INTERFACE)
 target_link_libraries(sheaf_boost INTERFACE Boost::headers Threads::Threads)
-target_compile_definitions(sheaf_boost INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
+target_compile_definitions(sheaf_boost INTERFACE BOOST_ASIO_SEPARATE_COMPILATION
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TYPEID=0)
 
 pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale libswresample)

@@ -15,6 +15,11 @@ foreach(source IN LISTS benches)
   target_precompile_headers(${name} REUSE_FROM sheaf_async)
 endforeach()
 
+# The chat backend is tested against a model server in a process of its own.
+if(TARGET backend_test)
+  add_dependencies(backend_test model_stand_in)
+endif()
+
 get_property(programs GLOBAL PROPERTY SHEAF_TEST_PROGRAMS)
 add_custom_target(tests DEPENDS ${programs})
 foreach(program IN LISTS programs)

@@ -7,6 +7,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include "app/engine.h"
 #include "app/keys.h"
@@ -83,6 +84,14 @@ async::Task<std::optional<Error>> wait_for_the_end(Engine& engine) {
     co_return fault;
 }
 
+// A descriptor a connection and one a file: as many as the system lets us have.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warning("the limit on open files stays as it is");
+}
+
 int complain(const Error& error) {
     fmt::print(stderr, "sheaf serve: {}\n", error.message);
     return error.code == ErrorCode::invalid ? 2 : 3;
@@ -93,6 +102,7 @@ int complain(const Error& error) {
 int serve(const Config& config) {
     log::set_level(config.log_level);
     std::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
     const auto address = parse_address(config.listen);
     if (!address) return complain(address.error());
 

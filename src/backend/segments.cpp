@@ -74,9 +74,8 @@ std::vector<Segment> clip(std::vector<Segment> segments, const std::vector<Bound
 }
 
 std::vector<Segment> cut_overlaps(std::vector<Segment> segments) {
-    std::ranges::stable_sort(segments, [](const Segment& left, const Segment& right) {
-        return left.start != right.start ? left.start < right.start : left.end < right.end;
-    });
+    std::ranges::sort(segments, {},
+                      [](const Segment& segment) { return std::pair(segment.start, segment.end); });
     std::vector<Segment> apart;
     for (auto& segment : segments) {
         if (!apart.empty()) segment.start = std::max(segment.start, apart.back().end);

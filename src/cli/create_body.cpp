@@ -12,6 +12,9 @@
 namespace sheaf::cli {
 namespace {
 
+// What is asked when nobody said what.
+constexpr std::string_view kDefaultPrompt = "Describe what happens in this video.";
+
 constexpr std::size_t kCustomIdMax = 64;
 constexpr std::size_t kItemsMax = 1000;
 
@@ -110,8 +113,10 @@ void write_schema(jsonl::Writer& body, std::string_view json) {
 void write_defaults(jsonl::Writer& body, const AnalysisOptions& options, const Plan& plan) {
     std::set<std::string_view> written;
     body.key("defaults").open_object();
-    if (options.prompt) {
-        body.key("prompt").open_object().member("input_text", *options.prompt).close_object();
+    const bool asks_nothing = mode_of(options, plan) == "general" && !plan_has(plan, "prompt");
+    if (options.prompt || asks_nothing) {
+        const std::string_view prompt = options.prompt ? std::string_view(*options.prompt) : kDefaultPrompt;
+        body.key("prompt").open_object().member("input_text", prompt).close_object();
         written.insert("prompt");
     }
     if (options.segments_json)
@@ -221,8 +226,6 @@ Outcome<> check_options(const AnalysisOptions& options, const Plan& plan) {
     }
     if (mode == "general") {
         if (options.segments_json) return wrong("--segments needs --mode time_based_metadata.");
-        if (!options.prompt && !plan_has(plan, "prompt"))
-            return wrong("What shall the model be asked? Give it with --prompt.");
         return {};
     }
     if (options.prompt)

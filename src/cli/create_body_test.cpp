@@ -86,7 +86,7 @@ TEST(CreateBody, WrongInputIsToldBeforeAnythingIsSent) {
     const auto refused = [](const AnalysisOptions& options, const Plan& plan) {
         return !check_options(options, plan);
     };
-    EXPECT_TRUE(refused({}, one)) << "no prompt";
+    EXPECT_FALSE(refused({}, one)) << "there is a prompt for those who give none";
     EXPECT_TRUE(refused({.prompt = "p"}, {})) << "no items";
     EXPECT_TRUE(refused({.mode = "other", .prompt = "p"}, one));
     EXPECT_TRUE(refused({.mode = "time_based_metadata"}, one));

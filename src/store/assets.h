@@ -58,12 +58,8 @@ public:
     // In state processing, of all accounts: what a crash left to probe or fetch.
     virtual Result<std::vector<core::Asset>> processing() = 0;
 
-    // Those of `ids` that no asset of any account has: at a start, whose bytes a crash left behind. A store that cannot
-    // tell names none.
-    virtual Result<std::vector<AssetId>> absent(std::span<const AssetId> ids) {
-        (void)ids;
-        return std::vector<AssetId>{};
-    }
+    // Those of `ids` that no asset of any account has: at a start, whose bytes a crash left behind.
+    virtual Result<std::vector<AssetId>> absent(std::span<const AssetId> ids) = 0;
 
     // Inserts the session together with the asset it will become.
     virtual Result<> insert_upload(const core::Upload& upload, const core::Asset& asset,

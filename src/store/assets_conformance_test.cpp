@@ -179,6 +179,19 @@ TEST_P(AssetsConformance, WhatIsStillProcessingIsFoundForAllAccounts) {
     EXPECT_EQ(rows[0].id, asset.id);
 }
 
+TEST_P(AssetsConformance, IdsThatNoAssetHasAreAbsent) {
+    const core::Asset there = an_asset();
+    core::Asset of_bob = an_asset();
+    of_bob.account = kBob;
+    ASSERT_TRUE(assets().insert(there));
+    ASSERT_TRUE(assets().insert(of_bob));
+    const AssetId never = AssetId::make(kNow);
+    const std::vector<AssetId> ids{there.id, never, of_bob.id};
+    EXPECT_EQ(assets().absent(ids).value(), std::vector{never}) << "whoever's they are";
+    ASSERT_TRUE(assets().remove(kAlice, there.id, {}));
+    EXPECT_EQ(assets().absent(ids).value(), (std::vector{there.id, never}));
+}
+
 TEST_P(AssetsConformance, AnUploadAndItsAssetAreInsertedTogetherOrNotAtAll) {
     const core::Asset asset = an_asset();
     const core::Upload upload = an_upload(asset);

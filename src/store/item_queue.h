@@ -43,6 +43,7 @@ struct FinishReport {
 // Every method is one transaction: it happens whole, or not at all. Methods block, may be called from any
 // thread, and report failures as Batches does. A lease that a dead process held ends when the store is opened
 // again (embedded) or when its time is over; its item stays `running` for those who look, and is claimed first.
+// A claim alone need not survive a power cut: nobody is left then who holds it, and the item is simply claimed again.
 class ItemQueue {
 public:
     virtual ~ItemQueue() = default;

@@ -115,6 +115,14 @@ public:
         return rows;
     }
 
+    Result<std::vector<AssetId>> absent(std::span<const AssetId> ids) override {
+        const std::scoped_lock lock(state_->mutex);
+        std::vector<AssetId> missing;
+        std::ranges::copy_if(ids, std::back_inserter(missing),
+                             [&](const AssetId& id) { return !state_->assets.contains(id); });
+        return missing;
+    }
+
     Result<> insert_upload(const core::Upload& upload, const core::Asset& asset,
                            const std::optional<IdempotencyRecord>& idempotency) override {
         const std::scoped_lock lock(state_->mutex);

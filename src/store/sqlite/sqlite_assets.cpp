@@ -193,4 +193,18 @@ Result<std::vector<core::Asset>> SqliteAssets::processing() {
     }
 }
 
+Result<std::vector<AssetId>> SqliteAssets::absent(std::span<const AssetId> ids) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    std::vector<AssetId> missing;
+    for (const AssetId& id : ids) {
+        auto rows = snapshot->db().query(sql::kHasAsset, IdBytes(id));
+        if (!rows) return std::unexpected(rows.error());
+        const auto there = rows->next();
+        if (!there) return std::unexpected(there.error());
+        if (!*there) missing.push_back(id);
+    }
+    return missing;
+}
+
 }  // namespace sheaf::store

@@ -19,6 +19,7 @@ public:
     Result<> set_user_metadata(const AccountId& account, const AssetId& id, const std::string& json) override;
     Result<core::Asset> remove(const AccountId& account, const AssetId& id, Removal how) override;
     Result<std::vector<core::Asset>> processing() override;
+    Result<std::vector<AssetId>> absent(std::span<const AssetId> ids) override;
 
     // sqlite_uploads.cpp
     Result<> insert_upload(const core::Upload& upload, const core::Asset& asset,

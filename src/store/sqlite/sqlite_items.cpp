@@ -184,7 +184,7 @@ Result<FinishReport> record_all(Tx& tx, std::span<const ItemResult> results) {
 
 Result<ItemQueue::Claimed> SqliteItems::claim(const ClaimRequest& request) {
     if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
-    auto taken = engine_->writer.run([&](Tx& tx) { return take(tx, request); });
+    auto taken = engine_->writer.run([&](Tx& tx) { return take(tx, request); }, Durability::lazy);
     if (!taken) return std::unexpected(taken.error());
     Claimed claimed;
     File body;
@@ -199,34 +199,38 @@ Result<ItemQueue::Claimed> SqliteItems::claim(const ClaimRequest& request) {
 
 Result<std::vector<ItemId>> SqliteItems::renew(std::span<const core::Lease> leases, Timestamp until) {
     if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
-    return engine_->writer.run([&](Tx& tx) -> Result<std::vector<ItemId>> {
-        std::vector<ItemId> held;
-        for (const core::Lease& lease : leases) {
-            const auto batch = tx.find_batch(lease.item.id.batch);
-            if (!batch) return std::unexpected(batch.error());
-            if (!*batch) continue;
-            const auto renewed =
-                tx.db.run(sql::kRenewLease, (*batch)->key(lease.item.id.ordinal), lease.epoch, until);
-            if (!renewed) return std::unexpected(renewed.error());
-            if (*renewed > 0) held.push_back(lease.item.id);
-        }
-        return held;
-    });
+    return engine_->writer.run(
+        [&](Tx& tx) -> Result<std::vector<ItemId>> {
+            std::vector<ItemId> held;
+            for (const core::Lease& lease : leases) {
+                const auto batch = tx.find_batch(lease.item.id.batch);
+                if (!batch) return std::unexpected(batch.error());
+                if (!*batch) continue;
+                const auto renewed =
+                    tx.db.run(sql::kRenewLease, (*batch)->key(lease.item.id.ordinal), lease.epoch, until);
+                if (!renewed) return std::unexpected(renewed.error());
+                if (*renewed > 0) held.push_back(lease.item.id);
+            }
+            return held;
+        },
+        Durability::lazy);
 }
 
 Result<> SqliteItems::release(std::span<const core::Lease> leases) {
     if (const auto ready = engine_->may_write_batches(); !ready) return ready;
-    return engine_->writer.run([&](Tx& tx) -> Result<> {
-        for (const core::Lease& lease : leases) {
-            const auto batch = tx.find_batch(lease.item.id.batch);
-            if (!batch) return std::unexpected(batch.error());
-            if (!*batch) continue;
-            const auto released =
-                tx.db.run(sql::kReleaseLease, (*batch)->key(lease.item.id.ordinal), lease.epoch);
-            if (!released) return std::unexpected(released.error());
-        }
-        return {};
-    });
+    return engine_->writer.run(
+        [&](Tx& tx) -> Result<> {
+            for (const core::Lease& lease : leases) {
+                const auto batch = tx.find_batch(lease.item.id.batch);
+                if (!batch) return std::unexpected(batch.error());
+                if (!*batch) continue;
+                const auto released =
+                    tx.db.run(sql::kReleaseLease, (*batch)->key(lease.item.id.ordinal), lease.epoch);
+                if (!released) return std::unexpected(released.error());
+            }
+            return {};
+        },
+        Durability::lazy);
 }
 
 Result<FinishReport> SqliteItems::finish(std::span<const ItemResult> results) {

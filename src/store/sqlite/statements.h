@@ -167,6 +167,7 @@ inline constexpr const char* kFindAsset =
     " FROM assets WHERE account = ?1 AND (1 << type) & ?2 "             \
     "AND (?3 IS NULL OR hex(id) IN (SELECT value FROM json_each(?3))) " \
     "AND (?4 = '' OR instr(lower(filename), ?4) > 0)"
+inline constexpr const char* kHasAsset = "SELECT 1 FROM assets WHERE id = ?1";
 inline constexpr const char* kCountAssets = "SELECT count(*)" SHEAF_ASSETS_WHERE;
 inline constexpr const char* kListAssets =
     "SELECT " SHEAF_ASSET_COLUMNS SHEAF_ASSETS_WHERE " ORDER BY created_at DESC, id DESC LIMIT ?5 OFFSET ?6";

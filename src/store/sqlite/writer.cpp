@@ -82,8 +82,20 @@ void Writer::run_group(const std::vector<Work*>& group) {
     }
 }
 
+Result<> Writer::set_durability(Durability durability) {
+    if (durability == durability_) return {};
+    const auto set = connection_->execute(durability == Durability::synced ? "PRAGMA synchronous=FULL"
+                                                                           : "PRAGMA synchronous=NORMAL");
+    if (set) durability_ = durability;
+    return set;
+}
+
 Result<> Writer::try_group(const std::vector<Work*>& group) {
     if (const auto ready = disk_->usable(); !ready) return ready;
+    const bool all_lazy =
+        std::ranges::all_of(group, [](const Work* work) { return work->durability == Durability::lazy; });
+    const auto set = set_durability(all_lazy ? Durability::lazy : Durability::synced);
+    if (!set) return set;
     Tx tx(*connection_, *lines_, *bodies_, *cache_);
     auto done = connection_->command(sql::kBegin);
     if (!done) return done;

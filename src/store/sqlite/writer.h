@@ -40,6 +40,14 @@ private:
     BatchChanges committed_;  // of the works before it in the same group
 };
 
+// When a transaction's effect is on the disk.
+enum class Durability : std::uint8_t {
+    synced,  // when run() returns
+    // With the next synced transaction: safe from a crash of the process at once, from one of the machine
+    // then.
+    lazy,
+};
+
 // Everything that writes. What waits while a commit is being synced is committed together by the next sync.
 // Threads: any.
 class Writer {
@@ -51,7 +59,7 @@ public:
     // and not at all if it fails. It may run more than once, on the caller's thread or another's, while the
     // caller waits.
     template <class F>
-    auto run(F apply) -> std::invoke_result_t<F&, Tx&> {
+    auto run(F apply, Durability durability = Durability::synced) -> std::invoke_result_t<F&, Tx&> {
         using R = std::invoke_result_t<F&, Tx&>;
         std::optional<R> result;
         Work work{[&](Tx& tx) -> Result<> {
@@ -59,6 +67,7 @@ public:
                       if (!*result) return std::unexpected(result->error());
                       return {};
                   },
+                  durability,
                   {},
                   false};
         if (auto done = commit(work); !done) return std::unexpected(std::move(done.error()));
@@ -68,6 +77,7 @@ public:
 private:
     struct Work {
         std::function<Result<>(Tx&)> apply;
+        Durability durability;
         Result<> outcome;
         bool done = false;
     };
@@ -77,6 +87,7 @@ private:
     Result<> try_group(const std::vector<Work*>& group);
     Result<> apply_all(const std::vector<Work*>& group, Tx& tx);
     Result<> write_logs(Tx& tx);
+    Result<> set_durability(Durability durability);
     void checkpoint_if_due();
 
     std::unique_ptr<Connection> connection_;
@@ -85,6 +96,7 @@ private:
     BatchCache* cache_;
     Disk* disk_;
     int checkpoint_at_;
+    Durability durability_ = Durability::synced;  // of the connection's next commit
 
     std::mutex mutex_;
     std::condition_variable changed_;

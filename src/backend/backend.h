@@ -30,16 +30,17 @@ struct Job {
     std::vector<ImageInput> images;
     std::optional<std::string> custom_id;
     std::uint32_t attempt = 1;
-    // For a live call that streams: text as it comes. What it was given is part of the answer's text too. Called
-    // on the executor that runs the job. Empty for batch items.
+    // For a live call that streams: text as it comes. What it was given is part of the answer's text too.
+    // Called on the executor that runs the job. Empty for batch items.
     std::function<void(std::string_view fragment)> on_text;
 };
 
 // Runs one inference on one model server, or inside this process.
 //
-// run() tries once; whether to try again is the caller's (core/retry.h). It never throws but for cancellation,
-// which stops the work soon. Belongs to one executor; any number of runs may be under way. An answer to JSON
-// or segments was checked: its text parses and follows the schema or the rules, or the outcome is no Answer.
+// run() tries once; whether to try again is the caller's (core/retry.h). It never throws but for
+// cancellation, which stops the work soon. Belongs to one executor; any number of runs may be under way. An
+// answer to JSON or segments was checked: its text parses and follows the schema or the rules, or the outcome
+// is no Answer.
 class Backend {
 public:
     virtual ~Backend() = default;

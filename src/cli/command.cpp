@@ -50,7 +50,10 @@ void add_submit_flags(CLI::App& command, SubmitFlags& flags) {
                     "video may be "
                     "{\"type\":\"file\",\"path\":\"clip.mp4\"}")
         ->type_name("FILE");
-    command.add_option("--prompt", flags.analysis.prompt, "What to ask about each video [Describe what happens in this video.]")->type_name("TEXT");
+    command
+        .add_option("--prompt", flags.analysis.prompt,
+                    "What to ask about each video [Describe what happens in this video.]")
+        ->type_name("TEXT");
     command
         .add_option("--mode", flags.analysis.mode,
                     "general, or time_based_metadata (with --segments the default)")

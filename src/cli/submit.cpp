@@ -1,5 +1,6 @@
 #include "cli/submit.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 

@@ -15,8 +15,8 @@ struct ParseLimits {
     std::size_t depth_max = 64;
 };
 
-// A parsed JSON document: simdjson's DOM, with what simdjson leaves to its users checked too. Order of members
-// is kept. Values are valid while the document lives.
+// A parsed JSON document: simdjson's DOM, with what simdjson leaves to its users checked too. Order of
+// members is kept. Values are valid while the document lives.
 //
 // parse() refuses, as ErrorCode::invalid with the reason and, where there is one, the JSON path in `field`:
 // anything that is not one JSON document in UTF-8, numbers out of range, duplicate keys in one object, and

@@ -8,8 +8,8 @@
 
 namespace sheaf::jsonl {
 
-// Cuts a large document into its parts without building it: one pass, no copies, memory independent of its size.
-// The views lie in `json`; a part is checked no further than brackets and quotes need, so parse each.
+// Cuts a large document into its parts without building it: one pass, no copies, memory independent of its
+// size. The views lie in `json`; a part is checked no further than brackets and quotes need, so parse each.
 
 // Calls `member` with the (decoded) key and the value's bytes of each member of the object `json`, in order.
 // invalid: not an object, not balanced, something after it, or an error from `member`.

@@ -9,8 +9,9 @@
 
 namespace sheaf::jsonl {
 
-// Whether characters beyond ASCII are written as they are or as \uXXXX. Lines that are streamed are ascii: some
-// clients decode each network chunk by itself, or split lines at U+2028 (docs/api/twelvelabs.md, "Framing").
+// Whether characters beyond ASCII are written as they are or as \uXXXX. Lines that are streamed are ascii:
+// some clients decode each network chunk by itself, or split lines at U+2028 (docs/api/twelvelabs.md,
+// "Framing").
 enum class Charset : std::uint8_t { utf8, ascii };
 
 // Appends `text` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
@@ -38,8 +39,10 @@ public:
     template <class Integer>
         requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>)
     Writer& value(Integer number) {
-        if constexpr (std::is_signed_v<Integer>) return signed_value(number);
-        else return unsigned_value(number);
+        if constexpr (std::is_signed_v<Integer>)
+            return signed_value(number);
+        else
+            return unsigned_value(number);
     }
     Writer& null();
     // A JSON document that is already text. In ascii, its strings are escaped on the way.

@@ -13,9 +13,9 @@ namespace sheaf::store {
 
 struct AssetQuery {
     AccountId account;
-    std::vector<AssetId> ids;             // any of them; empty for all
-    std::vector<core::MediaType> types;   // any of them; empty for all
-    std::string filename_part;            // case-insensitive substring, or empty
+    std::vector<AssetId> ids;            // any of them; empty for all
+    std::vector<core::MediaType> types;  // any of them; empty for all
+    std::string filename_part;           // case-insensitive substring, or empty
     PageRange page;
 };
 
@@ -48,9 +48,10 @@ public:
     // Replaces all but id, account and created_at, if the stored asset is still in state `expected`; conflict
     // when it is not, not_found when it is gone.
     virtual Result<> update(const core::Asset& asset, core::AssetState expected) = 0;
-    virtual Result<> set_user_metadata(const AccountId& account, const AssetId& id, const std::string& json) = 0;
-    // Removes the asset if fewer than one unfinished item refers to it, or `force`. conflict: it is referred to.
-    // Returns what was removed, so that its bytes can be.
+    virtual Result<> set_user_metadata(const AccountId& account, const AssetId& id,
+                                       const std::string& json) = 0;
+    // Removes the asset if fewer than one unfinished item refers to it, or `force`. conflict: it is referred
+    // to. Returns what was removed, so that its bytes can be.
     struct Removal {
         bool force = false;
     };
@@ -68,14 +69,15 @@ public:
     // For a presigned PUT, which carries no account.
     virtual Result<core::Upload> find_upload(const UploadId& id) = 0;
     // Active and not expired at `now`, newest first.
-    virtual Result<Page<core::Upload>> list_uploads(const AccountId& account, Timestamp now, PageRange page) = 0;
+    virtual Result<Page<core::Upload>> list_uploads(const AccountId& account, Timestamp now,
+                                                    PageRange page) = 0;
     // Notes that a chunk's bytes are stored; a repeated one replaces the earlier. conflict: it was reported
     // already, or the session is no longer active.
     virtual Result<> put_chunk(const UploadId& id, const core::UploadChunk& chunk) = 0;
     // Those that were put, by index.
     virtual Result<std::vector<core::UploadChunk>> chunks(const UploadId& id) = 0;
-    // Accepts the chunks, all or none: invalid (with the field `completed_chunks[i]`) when one was never put or
-    // differs from what was. The session completes with the last one.
+    // Accepts the chunks, all or none: invalid (with the field `completed_chunks[i]`) when one was never put
+    // or differs from what was. The session completes with the last one.
     virtual Result<ChunkReport> report_chunks(const AccountId& account, const UploadId& id,
                                               std::span<const ReportedChunk> reported, Timestamp now) = 0;
     virtual Result<> end_upload(const UploadId& id, core::UploadState state, Timestamp now) = 0;

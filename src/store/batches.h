@@ -120,7 +120,8 @@ public:
     // Stores the batch with all its items and its body, or nothing. exhausted: `active_max` is reached.
     // conflict: the idempotency key is taken (find_idempotent tells by whom).
     virtual Result<core::Batch> create(BatchDraft draft, std::unique_ptr<BodySpool> body) = 0;
-    virtual Result<std::optional<IdempotencyRecord>> find_idempotent(const AccountId& account, std::string_view scope,
+    virtual Result<std::optional<IdempotencyRecord>> find_idempotent(const AccountId& account,
+                                                                     std::string_view scope,
                                                                      std::string_view key) = 0;
     // Removes records whose time is over.
     virtual Result<> forget_idempotent(Timestamp now) = 0;
@@ -147,12 +148,13 @@ public:
     virtual Result<std::string> read_item_body(const ItemId& id) = 0;
     virtual Result<Page<ItemOfBatch>> list_items(const ItemQuery& query) = 0;
     // Unfinished items that are about `subject`.
-    virtual Result<std::uint64_t> count_unfinished(const AccountId& account, const core::Subject& subject) = 0;
+    virtual Result<std::uint64_t> count_unfinished(const AccountId& account,
+                                                   const core::Subject& subject) = 0;
 
     // Items from ordinal `first` on, in order, with their lines: at most `count_max` of them and about
     // `bytes_max` bytes of lines, but always one. Reads one consistent state per call.
-    virtual Result<std::vector<ItemLine>> read_lines(const BatchId& id, std::uint32_t first, std::uint32_t count_max,
-                                                     std::uint64_t bytes_max) = 0;
+    virtual Result<std::vector<ItemLine>> read_lines(const BatchId& id, std::uint32_t first,
+                                                     std::uint32_t count_max, std::uint64_t bytes_max) = 0;
 
     // Lays out the lines of an ended batch, in order, as its results file. `render` is asked for the lines of
     // items that have none (canceled and expired ones). A batch that is laid out already is left alone.

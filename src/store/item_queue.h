@@ -21,9 +21,9 @@ struct ClaimRequest {
 
 struct ItemResult {
     ItemId item;
-    std::uint32_t epoch = 0;     // of the lease it was run under
-    core::ItemState state;       // succeeded or failed
-    std::string line;            // as the dialect rendered it, ended by '\n'
+    std::uint32_t epoch = 0;  // of the lease it was run under
+    core::ItemState state;    // succeeded or failed
+    std::string line;         // as the dialect rendered it, ended by '\n'
     core::Usage usage;
     Timestamp finished_at;
 };
@@ -34,16 +34,17 @@ enum class Recorded : std::uint8_t {
 };
 
 struct FinishReport {
-    std::vector<Recorded> recorded;       // one per result, in order
-    std::vector<core::Batch> ended;       // batches that these results drained
+    std::vector<Recorded> recorded;  // one per result, in order
+    std::vector<core::Batch> ended;  // batches that these results drained
 };
 
 // The durable queue of items.
 //
 // Every method is one transaction: it happens whole, or not at all. Methods block, may be called from any
 // thread, and report failures as Batches does. A lease that a dead process held ends when the store is opened
-// again (embedded) or when its time is over; its item stays `running` for those who look, and is claimed first.
-// A claim alone need not survive a power cut: nobody is left then who holds it, and the item is simply claimed again.
+// again (embedded) or when its time is over; its item stays `running` for those who look, and is claimed
+// first. A claim alone need not survive a power cut: nobody is left then who holds it, and the item is simply
+// claimed again.
 class ItemQueue {
 public:
     virtual ~ItemQueue() = default;

@@ -28,7 +28,8 @@ public:
     virtual Result<> insert(const ApiKey& key) = 0;
     virtual Result<std::optional<ApiKey>> find(std::string_view id) = 0;
     virtual Result<std::vector<ApiKey>> list() = 0;
-    virtual Result<> revoke(std::string_view id, Timestamp now) = 0;  // not_found; revoking twice changes nothing
+    virtual Result<> revoke(std::string_view id,
+                            Timestamp now) = 0;  // not_found; revoking twice changes nothing
 };
 
 }  // namespace sheaf::store

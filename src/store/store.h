@@ -15,7 +15,8 @@ public:
     virtual ItemQueue& items() = 0;
     virtual Assets& assets() = 0;
     virtual Keys& keys() = 0;
-    // An error once the store has stopped accepting writes (a failed sync): the process should end and start anew.
+    // An error once the store has stopped accepting writes (a failed sync): the process should end and start
+    // anew.
     virtual Result<> health() = 0;
 };
 

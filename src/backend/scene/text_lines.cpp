@@ -254,7 +254,7 @@ GrayPicture resample(GrayView picture, const Box& box, int width, int height) {
                 value = (pixel(left, top) * (1 - fx) + pixel(right, top) * fx) * (1 - fy) +
                         (pixel(left, bottom) * (1 - fx) + pixel(right, bottom) * fx) * fy;
             }
-            scaled.bytes[index(width, x, y)] = static_cast<char>(static_cast<int>(value + 0.5));
+            scaled.bytes[index(width, x, y)] = static_cast<char>(std::lround(value));
         }
     }
     return scaled;

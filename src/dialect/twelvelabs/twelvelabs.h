@@ -32,10 +32,8 @@ struct Options {
 // The codec by itself: stateless, the same as the dialect's own.
 std::unique_ptr<core::ItemCodec> make_codec(service::Limits limits);
 
-// What an asset keeps of its probe: its `technical_metadata` with what the decoder needs beside, as one JSON
-// object; and the same backwards. An asset that has no details gives an empty MediaInfo.
+// What an asset keeps of its probe: its `technical_metadata`, as one JSON object.
 std::string render_details(const media::MediaInfo& info, std::uint64_t bytes);
-media::MediaInfo read_details(const core::Asset& asset);
 
 }  // namespace sheaf::dialect::twelvelabs
 

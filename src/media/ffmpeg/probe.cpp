@@ -262,8 +262,8 @@ void settle_durations(Input& input, MediaInfo& info) {
         format.duration == AV_NOPTS_VALUE || format.duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
     std::optional<double> header;
     if (!guessed) header = plausible(static_cast<double>(format.duration) / AV_TIME_BASE);
-    // Bare sound tells its length by its bit rate, and some of it loses count when searched: it is small, so all of
-    // it is read.
+    // Bare sound tells its length by its bit rate, and some of it loses count when searched: it is small, so
+    // all of it is read.
     const Spans spans = find_ends(input, reference, guessed || info.video.empty());
 
     double end = -std::numeric_limits<double>::infinity();

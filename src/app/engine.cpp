@@ -201,7 +201,8 @@ void Engine::Parts::build_services() {
                                .limits = config.limits,
                                .signing_key = signing_key,
                                .render_details = dialect::twelvelabs::render_details});
-    dialect = dialect::make_twelvelabs_dialect({.accounts = *accounts,
+    dialect = dialect::make_twelvelabs_dialect({.executor = io,
+                                                .accounts = *accounts,
                                                 .batches = *batches,
                                                 .assets = *assets,
                                                 .live = *dispatcher,
@@ -240,6 +241,7 @@ async::Task<void> Engine::Parts::start_services() {
 
 async::Task<void> Engine::Parts::stop_services() {
     co_await server->stop(config.stop_grace);
+    co_await dialect->stop();
     io_behind.stop();
     co_await io_behind.wait_until_empty();
     co_await assets->stop();

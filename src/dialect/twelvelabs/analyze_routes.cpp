@@ -89,7 +89,7 @@ async::Task<Reply> AnalyzeRoutes::analyze(Call& call) {
     }
     std::string generation = generation_id(make_raw_id(parts_.assets->now()));
     auto live = std::make_shared<LiveCall>(
-        co_await async::current_executor(), *parts_.live, call.account,
+        co_await async::current_executor(), leaving_, *parts_.live, call.account,
         to_analysis(request.params, request.mode, std::move(*model), std::move(request.video)));
     if (!request.stream) co_return co_await answer_whole(std::move(live), std::move(generation));
     http::Response response;

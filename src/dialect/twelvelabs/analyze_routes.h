@@ -30,15 +30,18 @@ public:
         std::string default_model;
         DirectTimes times;
     };
-    explicit AnalyzeRoutes(Parts parts) : parts_(std::move(parts)) {}
+    AnalyzeRoutes(async::Executor executor, Parts parts) : parts_(std::move(parts)), leaving_(executor) {}
 
     void add_to(http::Router& router, Gate& gate);
+    // Waits for the analyses of clients that went away.
+    async::Task<void> stop() { return leaving_.wait_until_empty(); }
 
 private:
     async::Task<Reply> analyze(Call& call);
     async::Task<Reply> answer_whole(std::shared_ptr<LiveCall> live, std::string generation);
 
     Parts parts_;
+    async::TaskGroup leaving_;
 };
 
 }  // namespace sheaf::dialect::twelvelabs

@@ -106,6 +106,7 @@ TEST_F(Analyze, KeepsASlowClientWaitingWithBlanks) {
     live.held = true;
     Gate gate({&*accounts, [this] { return clock.now(); }, 0});
     AnalyzeRoutes routes(
+        io.get_executor(),
         {&*assets, &live, "pegasus1.5", {.patience = 20ms, .keep_alive = 5ms, .look_every = 1ms}});
     router.emplace();
     routes.add_to(*router, gate);
@@ -123,6 +124,15 @@ TEST_F(Analyze, KeepsASlowClientWaitingWithBlanks) {
     boost::asio::steady_timer again(io, 80ms);
     again.async_wait([this](const boost::system::error_code&) { live.held = false; });
     EXPECT_NE(ask("").body.find("}\n\n\n"), std::string::npos);
+    run(routes.stop());
+}
+
+TEST_F(Analyze, StoppingWaitsForWhatAClientLeftBehind) {
+    live.held = true;
+    live.pieces = {"A fine ", "video."};
+    ask("", 1);
+    run(dialect->stop());
+    EXPECT_EQ(live.running, 0);
 }
 
 }  // namespace

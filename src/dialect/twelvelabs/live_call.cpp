@@ -1,8 +1,5 @@
 #include "dialect/twelvelabs/live_call.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-
 namespace sheaf::dialect::twelvelabs {
 namespace {
 
@@ -12,9 +9,9 @@ async::Task<void> wait_until_empty(std::unique_ptr<async::TaskGroup> group) {
 
 }  // namespace
 
-LiveCall::LiveCall(async::Executor executor, service::LiveRunner& runner, AccountId account,
-                   core::Inference inference)
-    : executor_(executor),
+LiveCall::LiveCall(async::Executor executor, async::TaskGroup& leaving, service::LiveRunner& runner,
+                   AccountId account, core::Inference inference)
+    : leaving_(&leaving),
       state_(std::make_shared<State>(executor)),
       group_(std::make_unique<async::TaskGroup>(executor)) {
     group_->spawn(run(state_, runner, std::move(account), std::move(inference)));
@@ -23,9 +20,7 @@ LiveCall::LiveCall(async::Executor executor, service::LiveRunner& runner, Accoun
 LiveCall::~LiveCall() {
     group_->stop();
     // A destructor cannot wait: the group outlives this by as long as the analysis takes to stop.
-    if (group_->size() > 0) {
-        boost::asio::co_spawn(executor_, wait_until_empty(std::move(group_)), boost::asio::detached);
-    }
+    if (group_->size() > 0) leaving_->spawn(wait_until_empty(std::move(group_)));
 }
 
 async::Task<void> LiveCall::run(std::shared_ptr<State> state, service::LiveRunner& runner, AccountId account,

@@ -15,11 +15,12 @@ namespace sheaf::dialect::twelvelabs {
 
 // One analysis that runs beside the coroutine that writes its answer. Belongs to one executor.
 //
-// Dropping it cancels the analysis: whoever holds it is the one who wants the answer.
+// Dropping it cancels the analysis: whoever holds it is the one who wants the answer. What is left of it then
+// ends in `leaving`, which must outlive it.
 class LiveCall {
 public:
-    LiveCall(async::Executor executor, service::LiveRunner& runner, AccountId account,
-             core::Inference inference);
+    LiveCall(async::Executor executor, async::TaskGroup& leaving, service::LiveRunner& runner,
+             AccountId account, core::Inference inference);
     ~LiveCall();
     LiveCall(const LiveCall&) = delete;
     LiveCall& operator=(const LiveCall&) = delete;
@@ -43,7 +44,7 @@ private:
     static async::Task<void> run(std::shared_ptr<State> state, service::LiveRunner& runner, AccountId account,
                                  core::Inference inference);
 
-    async::Executor executor_;
+    async::TaskGroup* leaving_;
     std::shared_ptr<State> state_;
     std::unique_ptr<async::TaskGroup> group_;
 };

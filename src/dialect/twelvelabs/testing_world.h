@@ -116,11 +116,13 @@ protected:
     ~TwelveLabsWorld() override {
         live.held = false;
         turn_until([&] { return live.running == 0; });
+        run(dialect->stop());
     }
 
     // Again, with the limits as they are now.
     void build() {
         run(assets->stop());
+        if (dialect) run(dialect->stop());
         assets = std::make_unique<service::Assets>(service::Assets::Parts{
             .executor = io.get_executor(),
             .store = {asset_rows, store_lane},
@@ -137,7 +139,7 @@ protected:
         batches.emplace(async::Blocking<store::Batches>(store->batches(), store_lane), lane, clock, limits,
                         [] {});
         dialect = make_twelvelabs_dialect(
-            {*accounts, *batches, *assets, live, public_url, "pegasus1.5", per_minute});
+            {io.get_executor(), *accounts, *batches, *assets, live, public_url, "pegasus1.5", per_minute});
         router.emplace();
         dialect->add_routes(*router);
     }

@@ -28,12 +28,13 @@ public:
                  options.requests_per_minute}),
           batches_(options.batches, options.assets, options.live),
           tasks_({&options.batches, &options.assets, &options.live, options.default_model}),
-          analyze_({&options.assets, &options.live, options.default_model, {}}),
+          analyze_(options.executor, {&options.assets, &options.live, options.default_model, {}}),
           assets_(options.assets),
           uploads_(options.assets, options.batches, options.public_url) {}
 
     std::string_view name() const override { return kDialectName; }
     const core::ItemCodec& codec() const override { return codec_; }
+    async::Task<void> stop() override { return analyze_.stop(); }
 
     void add_routes(http::Router& router) override {
         batches_.add_to(router, gate_);

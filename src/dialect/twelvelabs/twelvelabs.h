@@ -17,6 +17,7 @@ namespace sheaf::dialect::twelvelabs {
 // What the TwelveLabs v1.3 routes are built over. Everything referred to outlives the dialect, and the
 // dialect outlives the router; all of it belongs to the server's executor.
 struct Options {
+    async::Executor executor;  // the server's
     service::Accounts& accounts;
     service::Batches& batches;
     service::Assets& assets;

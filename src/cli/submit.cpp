@@ -106,7 +106,8 @@ async::Task<Outcome<ExitCode>> submit_plan(Session& session, SubmitFlags flags, 
         console.print(flags.json ? created->json + "\n" : id + "\n");
         co_return so_far;
     }
-    console.tell(fmt::format("Batch {}: {} items.", to_printable(id, Lines::join), plan.items.size()));
+    console.tell(fmt::format("Batch {}: {} {}.", to_printable(id, Lines::join), plan.items.size(),
+                             plan.items.size() == 1 ? "item" : "items"));
 
     auto target = ResultFile::open(console, flags.results_file);
     if (!target) co_return std::unexpected(target.error());

@@ -285,10 +285,6 @@ Result<> Engine::health() {
     return parts_->store->health();
 }
 
-std::uint32_t Engine::running() const {
-    return parts_->dispatcher->running();
-}
-
 store::Store& Engine::store() {
     return *parts_->store;
 }

@@ -33,7 +33,6 @@ public:
 
     // An error once the store refuses for good.
     Result<> health();
-    std::uint32_t running() const;
     store::Store& store();
 
 private:

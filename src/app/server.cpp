@@ -135,8 +135,7 @@ int serve(const Config& config) {
             }
             std::signal(SIGINT, SIG_DFL);
             std::signal(SIGTERM, SIG_DFL);
-            log::info("stopping",
-                      {{"running", (*engine)->running()}, {"grace_ms", config.stop_grace.count()}});
+            log::info("stopping", {{"grace_ms", config.stop_grace.count()}});
             co_await (*engine)->stop();
         };
         async::TaskGroup group(control.get_executor());

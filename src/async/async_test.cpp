@@ -71,6 +71,79 @@ TEST(Bell, ARingBeforeTheWaitIsRemembered) {
     EXPECT_EQ(woken, (std::vector<bool>{true, false, true}));
 }
 
+TEST(Bell, SeveralMayWaitWithoutWakingEachOther) {
+    boost::asio::io_context home;
+    TaskGroup group(home.get_executor());
+    Bell bell(home.get_executor());
+    int turns = 0;
+    bool open = false;
+    auto waiter = [&]() -> Task<void> {
+        while (!open) {
+            ++turns;
+            co_await bell.wait_for(1h);
+        }
+        bell.ring();
+    };
+    auto opener = [&]() -> Task<void> {
+        co_await sleep_for(20ms);
+        open = true;
+        bell.ring();
+    };
+    for (int i = 0; i < 3; ++i) group.spawn(waiter());
+    group.spawn(opener());
+    home.run();
+    EXPECT_EQ(turns, 3) << "each waited once";
+}
+
+TEST(Lane, LongWorkLearnsThatItsCoroutineWasCanceled) {
+    boost::asio::io_context home;
+    Lane lane(1);
+    TaskGroup group(home.get_executor());
+    bool was_told = false;
+    auto task = [&]() -> Task<void> {
+        co_await lane.run_stoppable([&](const std::atomic<bool>& stop) {
+            for (int i = 0; i < 5'000 && !stop; ++i) std::this_thread::sleep_for(1ms);
+            was_told = stop;
+            return true;
+        });
+    };
+    auto stopper = [&]() -> Task<void> {
+        co_await sleep_for(5ms);
+        group.stop();
+    };
+    group.spawn(task());
+    boost::asio::co_spawn(home, stopper(), boost::asio::detached);
+    home.run();
+    EXPECT_TRUE(was_told);
+}
+
+TEST(On, CancelingRacesWithEndingAndNeitherIsLost) {
+    boost::asio::io_context home;
+    boost::asio::io_context other;
+    auto guard = boost::asio::make_work_guard(other);
+    std::thread thread([&] { other.run(); });
+    for (int round = 0; round < 500; ++round) {
+        TaskGroup group(home.get_executor());
+        auto inner = [](int micros) -> Task<int> {
+            co_await sleep_for(std::chrono::milliseconds{micros % 3 == 0 ? 0 : 1});
+            co_return micros;
+        };
+        auto outer = [&]() -> Task<void> { (void)co_await on(other.get_executor(), inner(round)); };
+        auto stopper = [&]() -> Task<void> {
+            co_await sleep_for(std::chrono::milliseconds{round % 2});
+            group.stop();
+            co_await group.wait_until_empty();
+        };
+        group.spawn(outer());
+        boost::asio::co_spawn(home, stopper(), boost::asio::detached);
+        home.run();
+        home.restart();
+        ASSERT_EQ(group.size(), 0U);
+    }
+    guard.reset();
+    thread.join();
+}
+
 TEST(On, RunsOnTheOtherExecutorAndReturnsItsValue) {
     boost::asio::io_context home;
     boost::asio::io_context other;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <optional>
 #include <type_traits>
@@ -28,28 +29,39 @@ public:
     // be interrupted: canceling takes effect once it has returned. `work` must not throw.
     template <class Work>
     Task<std::invoke_result_t<Work&>> run(Work work) {
-        using Value = std::invoke_result_t<Work&>;
-        if constexpr (std::is_void_v<Value>) {
-            co_await run([&work]() noexcept {
+        if constexpr (std::is_void_v<std::invoke_result_t<Work&>>) {
+            co_await run_stoppable([&work](const std::atomic<bool>&) {
                 work();
                 return true;
             });
         } else {
-            const Executor home = co_await current_executor();
-            // Outlived by nothing: this frame waits for the handler, and the handler writes before it posts.
-            std::optional<Value> value;
-            co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>&, void()>(
-                [this, &home, &value, &work](auto handler) {
-                    boost::asio::post(pool_, [&value, &work, handler = std::move(handler),
-                                              guard = boost::asio::make_work_guard(home)]() mutable noexcept {
-                        value.emplace(work());
-                        boost::asio::post(guard.get_executor(),
-                                          [handler = std::move(handler)]() mutable { std::move(handler)(); });
-                    });
-                },
-                use_task);
-            co_return std::move(*value);
+            co_return co_await run_stoppable([&work](const std::atomic<bool>&) { return work(); });
         }
+    }
+
+    // As run(), for work that takes long: `work(stop)` finds `stop` true once the coroutine was canceled, and
+    // should return soon then.
+    template <class Work>
+    Task<std::invoke_result_t<Work&, const std::atomic<bool>&>> run_stoppable(Work work) {
+        using Value = std::invoke_result_t<Work&, const std::atomic<bool>&>;
+        const Executor home = co_await current_executor();
+        // Outlived by nothing: this frame waits for the handler, and the handler writes before it posts.
+        std::optional<Value> value;
+        std::atomic<bool> stop = false;
+        co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>&, void()>(
+            [this, &home, &value, &work, &stop](auto handler) {
+                auto slot = boost::asio::get_associated_cancellation_slot(handler);
+                if (slot.is_connected())
+                    slot.assign([&stop](boost::asio::cancellation_type) { stop = true; });
+                boost::asio::post(pool_, [&value, &work, &stop, handler = std::move(handler),
+                                          guard = boost::asio::make_work_guard(home)]() mutable noexcept {
+                    value.emplace(work(stop));
+                    boost::asio::post(guard.get_executor(),
+                                      [handler = std::move(handler)]() mutable { std::move(handler)(); });
+                });
+            },
+            use_task);
+        co_return std::move(*value);
     }
 
 private:

@@ -1,5 +1,7 @@
 #include "async/timer.h"
 
+#include <list>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -15,9 +17,15 @@ Task<void> sleep_for(std::chrono::milliseconds time) {
     co_await timer.async_wait(use_task);
 }
 
+// A timer for each who waits: setting the time of a shared one would wake the others.
 struct Bell::State {
-    explicit State(Executor executor) : timer(executor) {}
-    SteadyTimer timer;
+    explicit State(Executor home) : executor(home) {}
+    void ring() {
+        rung = true;
+        for (SteadyTimer* const timer : waiting) timer->cancel();
+    }
+    Executor executor;
+    std::list<SteadyTimer*> waiting;
     bool rung = false;
 };
 
@@ -26,22 +34,28 @@ Bell::Bell(Executor executor) : state_(std::make_shared<State>(executor)) {}
 Bell::~Bell() = default;
 
 void Bell::ring() {
-    state_->rung = true;
-    state_->timer.cancel();
+    state_->ring();
 }
 
 void Bell::ring_from_any_thread() {
-    boost::asio::post(state_->timer.get_executor(), [state = state_] {
-        state->rung = true;
-        state->timer.cancel();
-    });
+    boost::asio::post(state_->executor, [state = state_] { state->ring(); });
 }
 
 Task<bool> Bell::wait_for(std::chrono::milliseconds at_most) {
     const auto state = state_;
     if (!state->rung) {
-        state->timer.expires_after(at_most);
-        co_await state->timer.async_wait(boost::asio::as_tuple(use_task));
+        SteadyTimer timer(state->executor, at_most);
+        struct Entry {
+            Entry(std::list<SteadyTimer*>& waiting, SteadyTimer& timer)
+                : list(waiting), place(waiting.insert(waiting.end(), &timer)) {}
+            ~Entry() { list.erase(place); }
+            Entry(const Entry&) = delete;
+            Entry& operator=(const Entry&) = delete;
+            std::list<SteadyTimer*>& list;
+            std::list<SteadyTimer*>::iterator place;
+        };
+        const Entry entry(state->waiting, timer);
+        co_await timer.async_wait(boost::asio::as_tuple(use_task));
         const auto canceled = (co_await boost::asio::this_coro::cancellation_state).cancelled();
         if (canceled != boost::asio::cancellation_type::none) {
             throw boost::system::system_error(boost::asio::error::operation_aborted);

@@ -44,17 +44,12 @@ Dispatcher::Dispatcher(Parts parts)
                 [this](auto results, auto ended) { forget_written(results, ended); }),
       housekeeping_(parts_.executor),
       bell_(parts_.executor),
-      live_slot_freed_(parts_.executor) {}
+      live_slot_freed_(parts_.executor),
+      renewed_at_(parts_.clock->now()) {}
 
 void Dispatcher::wake() {
     store_changed_ = true;
     bell_.ring_from_any_thread();
-}
-
-std::uint32_t Dispatcher::running() const {
-    std::uint32_t sum = 0;
-    for (const auto& [name, model] : *parts_.models) sum += model.running + model.live_running;
-    return sum;
 }
 
 std::vector<BatchId> Dispatcher::due(Timestamp now) const {
@@ -136,6 +131,13 @@ async::Task<void> Dispatcher::fill_slots() {
 }
 
 async::Task<void> Dispatcher::claim(Share share, Model& model) {
+    // After a full disk, a jump of the clock or a sleep of the machine our own leases may look lost: nothing
+    // is claimed before they are renewed, or we would lease what we are running.
+    if (parts_.clock->now() - renewed_at_ > parts_.lease_for / 2 && !co_await renew_held()) {
+        store_changed_ = true;
+        co_await async::sleep_for(kTroubleWait);
+        co_return;
+    }
     const store::ClaimRequest request{.batch = share.batch,
                                       .count_max = share.count,
                                       .now = parts_.clock->now(),
@@ -156,12 +158,12 @@ async::Task<void> Dispatcher::claim(Share share, Model& model) {
     const auto count = static_cast<std::uint32_t>(claimed->leases.size() + claimed->damaged.size());
     active.waiting = count == 0 ? 0 : active.waiting - std::min(count, active.waiting);
     for (core::Lease& lease : claimed->leases) {
-        active.leases.emplace(lease.item.id.ordinal, lease);
+        active.leases.insert_or_assign(lease.item.id.ordinal, lease);
         active.flights.spawn(fly(active, std::move(lease), model));
     }
     for (core::Lease& lease : claimed->damaged) {
         log::error("a stored request is damaged", {{"item", to_string(lease.item.id)}});
-        active.leases.emplace(lease.item.id.ordinal, lease);
+        active.leases.insert_or_assign(lease.item.id.ordinal, lease);
         active.flights.spawn(
             land(active, std::move(lease),
                  core::Failed{{"internal_server_error", "The stored request is damaged; submit it again."}}));
@@ -204,9 +206,11 @@ async::Task<void> Dispatcher::land(Active& active, core::Lease lease, core::Endi
 void Dispatcher::forget_written(std::span<const store::ItemResult> results,
                                 std::span<const core::Batch> ended) {
     for (const store::ItemResult& result : results) {
-        if (const auto found = active_.find(result.item.batch); found != active_.end()) {
-            found->second.leases.erase(result.item.ordinal);
-        }
+        const auto found = active_.find(result.item.batch);
+        if (found == active_.end()) continue;
+        auto& leases = found->second.leases;
+        const auto lease = leases.find(result.item.ordinal);
+        if (lease != leases.end() && lease->second.epoch == result.epoch) leases.erase(lease);
     }
     for (const core::Batch& batch : ended) {
         log::info("batch ended", {{"batch", to_string(batch.id)},
@@ -219,20 +223,30 @@ void Dispatcher::forget_written(std::span<const store::ItemResult> results,
     bell_.ring();
 }
 
+async::Task<bool> Dispatcher::renew_held() {
+    const Timestamp now = parts_.clock->now();
+    std::vector<core::Lease> held;
+    for (const auto& [id, active] : active_) {
+        for (const auto& [ordinal, lease] : active.leases) {
+            held.push_back({.item = {.id = lease.item.id}, .epoch = lease.epoch});
+        }
+    }
+    if (!held.empty()) {
+        auto renewed = co_await parts_.queue(
+            [&](store::ItemQueue& queue) { return queue.renew(held, now + parts_.lease_for); });
+        if (!renewed) {
+            log::error("leases could not be renewed", {{"why", renewed.error().message}});
+            co_return false;
+        }
+    }
+    renewed_at_ = now;
+    co_return true;
+}
+
 async::Task<void> Dispatcher::renew_leases() {
     while (true) {
         co_await async::sleep_for(parts_.lease_for / 3);
-        std::vector<core::Lease> held;
-        for (const auto& [id, active] : active_) {
-            for (const auto& [ordinal, lease] : active.leases) {
-                held.push_back({.item = {.id = lease.item.id}, .epoch = lease.epoch});
-            }
-        }
-        if (held.empty()) continue;
-        const Timestamp until = parts_.clock->now() + parts_.lease_for;
-        auto renewed =
-            co_await parts_.queue([&](store::ItemQueue& queue) { return queue.renew(held, until); });
-        if (!renewed) log::error("leases could not be renewed", {{"why", renewed.error().message}});
+        co_await renew_held();
     }
 }
 

@@ -59,7 +59,6 @@ public:
 
     // Batches known to be unfinished whose time is up.
     std::vector<BatchId> due(Timestamp now) const;
-    std::uint32_t running() const;
 
     async::Task<core::Ending> run_live(AccountId account, core::Inference inference,
                                        std::function<void(std::string_view)> on_text) override;
@@ -86,6 +85,8 @@ private:
     async::Task<core::Ending> live(AccountId account, core::Inference inference,
                                    std::function<void(std::string_view)> on_text);
     async::Task<void> renew_leases();
+    // False when the store could not.
+    async::Task<bool> renew_held();
     async::Task<void> release_leases();
     void forget_written(std::span<const store::ItemResult> results, std::span<const core::Batch> ended);
     void drop_ended();
@@ -97,6 +98,7 @@ private:
     async::Bell bell_;
     async::Bell live_slot_freed_;
     std::atomic<bool> store_changed_ = true;
+    Timestamp renewed_at_;
     bool stopping_ = false;
     bool stopped_ = false;
     std::map<BatchId, Active> active_;

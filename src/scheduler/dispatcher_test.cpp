@@ -311,6 +311,20 @@ TEST_F(DispatcherTest, AnEndedBatchIsLaidOutAndPurgedWhenItsTimeComes) {
     });
 }
 
+TEST_F(DispatcherTest, WhatItRunsItselfIsNotLeasedAgainAfterAJumpOfTheClock) {
+    fake->delay = 30ms;
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit(std::vector<std::string>(12, "x"));
+        dispatcher->wake();
+        while (fake->running < 4) co_await async::sleep_for(1ms);
+        clock.advance(61s);
+        co_await until_ended(id);
+    });
+    EXPECT_EQ(find(id).counts, (core::Counts{.succeeded = 12}));
+    EXPECT_EQ(fake->seen.size(), 12U) << "each ran once";
+}
+
 TEST_F(DispatcherTest, StoppingGivesBackWhatDidNotFinishInTime) {
     grace = 20ms;
     fake->delay = 1h;

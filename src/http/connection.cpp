@@ -24,22 +24,6 @@ std::string error_json(std::string_view code, std::string_view message) {
                        message);
 }
 
-// Closes the file of a response, whatever becomes of the response.
-class OwnedFile {
-public:
-    explicit OwnedFile(const Response& response) {
-        if (const auto* file = std::get_if<FileBody>(&response.body)) fd_ = file->fd;
-    }
-    ~OwnedFile() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    OwnedFile(const OwnedFile&) = delete;
-    OwnedFile& operator=(const OwnedFile&) = delete;
-
-private:
-    int fd_ = -1;
-};
-
 class StreamWriter final : public BodyWriter {
 public:
     StreamWriter(Wire& wire, bool chunked) : wire_(wire), chunked_(chunked) {}
@@ -208,7 +192,6 @@ async::Task<Response> Connection::call(const Handler& handler, Request& request)
 
 async::Task<Connection::Next> Connection::answer(Response response, const RequestHead& head,
                                                  RequestBody& body) {
-    const OwnedFile file(response);
     co_await body.discard(limits_.discard_bytes_max);
     bool keep_alive = head.keep_alive && body.ended() && !finishing_ && !asks_to_close(response.headers);
 
@@ -257,7 +240,7 @@ async::Task<bool> Connection::send_body(Response& response, std::string_view hea
     }
     if (const auto* file = std::get_if<FileBody>(&response.body)) {
         const std::array parts{head_text};
-        co_return co_await wire_.write(parts) && co_await wire_.send_file(file->fd, file->bytes);
+        co_return co_await wire_.write(parts) && co_await wire_.send_file(file->file->fd(), file->bytes);
     }
     const std::array head_part{head_text};
     if (!co_await wire_.write(head_part)) co_return false;

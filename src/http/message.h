@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "async/task.h"
+#include "base/descriptor.h"
 #include "base/result.h"
 
 namespace sheaf::http {
@@ -69,9 +70,9 @@ public:
     virtual bool client_gone() = 0;
 };
 
-// Bytes of an open file; the descriptor is closed by the server. Sent by sendfile.
+// Bytes of an open file. Sent by sendfile.
 struct FileBody {
-    int fd = -1;
+    SharedDescriptor file;
     std::uint64_t bytes = 0;
 };
 // Called once the head is sent. An error aborts the connection, so that the client sees that the body is cut.

@@ -329,12 +329,12 @@ TEST(Server, SendsAFileOfFiftyMegabytes) {
     Router router;
     router.add("GET", "/file", [file](Request&) {
         Response response;
-        response.body = FileBody{.fd = ::dup(file), .bytes = 50'000'000};
+        response.body = FileBody{.file = std::make_shared<Descriptor>(::dup(file)), .bytes = 50'000'000};
         return [](Response ready) -> async::Task<Response> { co_return ready; }(std::move(response));
     });
     router.add("GET", "/short", [file](Request&) {
         Response response;
-        response.body = FileBody{.fd = ::dup(file), .bytes = 60'000'000};
+        response.body = FileBody{.file = std::make_shared<Descriptor>(::dup(file)), .bytes = 60'000'000};
         return [](Response ready) -> async::Task<Response> { co_return ready; }(std::move(response));
     });
     RunningServer server(std::move(router));

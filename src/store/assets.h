@@ -45,8 +45,8 @@ public:
                                                                      std::span<const AssetId> ids) = 0;
     // Newest first; ties by the larger id.
     virtual Result<Page<core::Asset>> list(const AssetQuery& query) = 0;
-    // Replaces all but id, account and created_at, if the stored asset is still in state `expected`; conflict
-    // when it is not, not_found when it is gone.
+    // Replaces all but id, account, created_at and user_metadata (which its owner may be setting), if the
+    // stored asset is still in state `expected`; conflict when it is not, not_found when it is gone.
     virtual Result<> update(const core::Asset& asset, core::AssetState expected) = 0;
     virtual Result<> set_user_metadata(const AccountId& account, const AssetId& id,
                                        const std::string& json) = 0;

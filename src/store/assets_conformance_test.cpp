@@ -147,6 +147,10 @@ TEST_P(AssetsConformance, UserMetadataIsSetByItself) {
     ASSERT_TRUE(assets().set_user_metadata(kAlice, asset.id, "{\"a\":2}"));
     EXPECT_EQ(assets().find(kAlice, asset.id)->user_metadata, "{\"a\":2}");
     EXPECT_EQ(assets().set_user_metadata(kBob, asset.id, "{}").error().code, ErrorCode::not_found);
+    core::Asset read_before = asset;
+    read_before.state = AssetState::ready;
+    ASSERT_TRUE(assets().update(read_before, AssetState::processing));
+    EXPECT_EQ(assets().find(kAlice, asset.id)->user_metadata, "{\"a\":2}") << "an update leaves it alone";
 }
 
 TEST_P(AssetsConformance, AnAssetThatUnfinishedItemsReferToStaysUnlessForced) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/result.h"
 #include "core/batch.h"
 #include "core/item.h"
@@ -98,9 +99,9 @@ struct ItemLine {
     std::optional<std::string> line;
 };
 
-// A finished results file, for sendfile. The descriptor belongs to the receiver.
+// A finished results file, for sendfile: its first `bytes` bytes are the lines.
 struct ResultsFile {
-    int fd = -1;
+    SharedDescriptor file;
     std::uint64_t bytes = 0;
 };
 

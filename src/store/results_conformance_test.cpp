@@ -139,9 +139,8 @@ TEST_P(ResultsConformance, AFileThatWasOpenedOutlivesTheRemoval) {
     const auto file = batches().open_results(batch.id).value();
     ASSERT_TRUE(batches().remove(batch.id));
     std::string bytes(file.bytes, '\0');
-    EXPECT_EQ(::pread(file.fd, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    EXPECT_EQ(::pread(file.file->fd(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
     EXPECT_EQ(bytes, line_of(batch.id.item(0)));
-    ::close(file.fd);
 }
 
 TEST_P(ResultsConformance, ReadersNeverSeeHalfAChangeWhileBatchesArePublishedAndRemoved) {

@@ -130,8 +130,7 @@ std::string StoreConformance::results_of(const BatchId& id) {
         return {};
     }
     std::string bytes(file->bytes, '\0');
-    EXPECT_EQ(::pread(file->fd, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
-    ::close(file->fd);
+    EXPECT_EQ(::pread(file->file->fd(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
     return bytes;
 }
 

@@ -12,6 +12,8 @@ namespace sheaf::dialect::twelvelabs {
 namespace {
 
 constexpr double kRangeSecondsMin = 2;
+// Far more than a model can follow; checking it takes milliseconds.
+constexpr std::size_t kSchemaBytesMax = 256 * 1024;
 
 // Paths in this part of the request name the member without the places in its arrays, as the vendor's do:
 // response_format.segment_definitions.fields.format.
@@ -215,8 +217,12 @@ ResponseFormat read_response_format(dom::element value, const std::string& path,
         forbid(reader, "segment_time_format", *type);
         format.schema = "{}";
         if (const auto schema = reader.find("json_schema", Need::required)) {
-            check_schema(*schema, reader.path_of("json_schema"), findings);
             format.schema = simdjson::to_string(*schema);
+            if (format.schema->size() > kSchemaBytesMax) {
+                findings.invalid(reader.path_of("json_schema"), "must be at most 256 KiB");
+            } else {
+                check_schema(*schema, reader.path_of("json_schema"), findings);
+            }
         }
         reader.finish();
     } else if (type == "segment_definitions") {

@@ -43,7 +43,7 @@ async::Task<Reply> send_results(service::Batches& batches, core::Batch batch) {
     if (!file) co_return refuse(file.error());
     http::Response response = jsonl_response();
     if (*file) {
-        response.body = http::FileBody{(*file)->fd, (*file)->bytes};
+        response.body = http::FileBody{(*file)->file, (*file)->bytes};
         co_return response;
     }
     auto lines = co_await batches.read_lines(id, 0);

@@ -169,9 +169,8 @@ protected:
         if (auto* const text = std::get_if<std::string>(&response.body)) answered.body = std::move(*text);
         if (auto* const file = std::get_if<http::FileBody>(&response.body)) {
             answered.body.resize(file->bytes);
-            EXPECT_EQ(::pread(file->fd, answered.body.data(), file->bytes, 0),
+            EXPECT_EQ(::pread(file->file->fd(), answered.body.data(), file->bytes, 0),
                       static_cast<ssize_t>(file->bytes));
-            ::close(file->fd);
         }
         if (auto* const stream = std::get_if<http::StreamBody>(&response.body)) {
             TextWriter writer;

@@ -75,6 +75,11 @@ std::string patch_user_metadata(std::string_view stored, dom::element patch, con
         findings.invalid(path, "must be an object");
         return {};
     }
+    // What cannot fit is refused before it is merged, key by key.
+    if (simdjson::minify(changes).size() > kUserMetadataBytesMax) {
+        findings.invalid(path, "is too large");
+        return {};
+    }
     for (const auto& [key, member] : changes) {
         const auto found = std::ranges::find(members, key, &Members::value_type::first);
         std::string_view text;

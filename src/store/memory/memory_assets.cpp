@@ -79,9 +79,10 @@ public:
         core::Asset* const stored = find_in(asset.account, asset.id);
         if (stored == nullptr) return std::unexpected(no_asset());
         if (stored->state != expected) return fail(ErrorCode::conflict, "the asset is in another state");
-        const Timestamp created_at = stored->created_at;
+        const core::Asset before = *stored;
         *stored = asset;
-        stored->created_at = created_at;
+        stored->created_at = before.created_at;
+        stored->user_metadata = before.user_metadata;
         return {};
     }
 
@@ -103,6 +104,7 @@ public:
         }
         core::Asset removed = *stored;
         state_->assets.erase(id);
+        std::erase_if(state_->uploads, [&](const auto& entry) { return entry.second.asset == id; });
         return removed;
     }
 

@@ -263,14 +263,14 @@ public:
         if (found == state_->batches.end()) return std::unexpected(no_batch());
         const MemoryBatch& stored = found->second;
         if (!stored.batch.results_bytes) return fail(ErrorCode::conflict, "the results are not laid out yet");
-        const int fd = ::memfd_create("results", MFD_CLOEXEC);
+        const auto file = std::make_shared<const Descriptor>(::memfd_create("results", MFD_CLOEXEC));
+        const int fd = file->fd();
         if (fd < 0) return fail(ErrorCode::unavailable, "no memory file for the results");
         if (::pwrite(fd, stored.results.data(), stored.results.size(), 0) !=
             static_cast<ssize_t>(stored.results.size())) {
-            ::close(fd);
             return fail(ErrorCode::no_space, "the results do not fit into a memory file");
         }
-        return ResultsFile{fd, stored.results.size()};
+        return ResultsFile{file, stored.results.size()};
     }
 
     Result<> remove(const BatchId& id) override {

@@ -190,7 +190,7 @@ Result<ResultsFile> SqliteBatches::open_results(const BatchId& id) {
         if (!sound) return std::unexpected(sound.error());
         set_verified(id);
     }
-    return ResultsFile{file->release(), *row->batch.results_bytes};
+    return ResultsFile{std::make_shared<Descriptor>(file->release()), *row->batch.results_bytes};
 }
 
 Result<Engine::Ranges> SqliteBatches::ranges_of(Tx& tx, const BatchRow& row) {
@@ -242,6 +242,7 @@ Result<> SqliteBatches::remove(const BatchId& id) {
         auto done = tx.db.run(sql::kInsertRemoval, IdBytes(id), Bytes{Engine::encode(*ranges)});
         if (done) done = tx.db.run(sql::kDeleteItems, row.first_key(), row.end_key());
         if (done) done = tx.db.run(sql::kDeleteShared, row.row);
+        if (done) done = tx.db.run(sql::kDeleteEvents, IdBytes(id));
         if (done) done = tx.db.run(sql::kDeleteBatch, row.row);
         if (!done) return std::unexpected(done.error());
         tx.removed(id);

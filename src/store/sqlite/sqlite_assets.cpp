@@ -144,11 +144,10 @@ Result<> SqliteAssets::update(const core::Asset& asset, core::AssetState expecte
         const auto stored = find_in(tx.db, asset.account, asset.id);
         if (!stored) return std::unexpected(stored.error());
         if (stored->state != expected) return fail(ErrorCode::conflict, "the asset is in another state");
-        const auto changed =
-            tx.db.run(sql::kUpdateAsset, IdBytes(asset.id), asset.account.name, asset.method, asset.state,
-                      asset.filename, asset.source_url, asset.blob_key, asset.bytes, asset.type,
-                      asset.mime_type, asset.duration_s, asset.details, asset.user_metadata, asset.error,
-                      asset.wants_hls, asset.wants_thumbnail);
+        const auto changed = tx.db.run(sql::kUpdateAsset, IdBytes(asset.id), asset.account.name, asset.method,
+                                       asset.state, asset.filename, asset.source_url, asset.blob_key,
+                                       asset.bytes, asset.type, asset.mime_type, asset.duration_s,
+                                       asset.details, asset.error, asset.wants_hls, asset.wants_thumbnail);
         if (!changed) return std::unexpected(changed.error());
         return {};
     });
@@ -173,7 +172,9 @@ Result<core::Asset> SqliteAssets::remove(const AccountId& account, const AssetId
             if (!referring) return std::unexpected(referring.error());
             if (*referring > 0) return fail(ErrorCode::conflict, "unfinished items refer to the asset");
         }
-        const auto gone = tx.db.run(sql::kDeleteAsset, IdBytes(id));
+        auto gone = tx.db.run(sql::kDeleteChunksOfAsset, IdBytes(id));
+        if (gone) gone = tx.db.run(sql::kDeleteUploadsOfAsset, IdBytes(id));
+        if (gone) gone = tx.db.run(sql::kDeleteAsset, IdBytes(id));
         if (!gone) return std::unexpected(gone.error());
         return asset;
     });

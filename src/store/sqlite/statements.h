@@ -66,6 +66,7 @@ inline constexpr const char* kDeleteBatch = "DELETE FROM batches WHERE row = ?1"
 inline constexpr const char* kDeleteShared = "DELETE FROM batch_shared WHERE row = ?1";
 inline constexpr const char* kInsertEvent =
     "INSERT INTO events(kind, account, batch, at) VALUES(?1, ?2, ?3, ?4)";
+inline constexpr const char* kDeleteEvents = "DELETE FROM events WHERE batch = ?1";
 inline constexpr const char* kInsertRemoval = "INSERT INTO removals(id, ranges) VALUES(?1, ?2)";
 inline constexpr const char* kRemovals = "SELECT id, ranges FROM removals";
 inline constexpr const char* kDeleteRemoval = "DELETE FROM removals WHERE id = ?1";
@@ -174,11 +175,14 @@ inline constexpr const char* kListAssets =
 #undef SHEAF_ASSETS_WHERE
 inline constexpr const char* kUpdateAsset =
     "UPDATE assets SET method = ?3, state = ?4, filename = ?5, source_url = ?6, blob_key = ?7, bytes = ?8, "
-    "type = ?9, mime_type = ?10, duration_s = ?11, details = ?12, user_metadata = ?13, error = ?14, "
-    "wants_hls = ?15, wants_thumbnail = ?16 WHERE id = ?1 AND account = ?2";
+    "type = ?9, mime_type = ?10, duration_s = ?11, details = ?12, error = ?13, "
+    "wants_hls = ?14, wants_thumbnail = ?15 WHERE id = ?1 AND account = ?2";
 inline constexpr const char* kSetUserMetadata =
     "UPDATE assets SET user_metadata = ?3 WHERE id = ?1 AND account = ?2";
 inline constexpr const char* kDeleteAsset = "DELETE FROM assets WHERE id = ?1";
+inline constexpr const char* kDeleteChunksOfAsset =
+    "DELETE FROM chunks WHERE upload IN (SELECT id FROM uploads WHERE asset = ?1)";
+inline constexpr const char* kDeleteUploadsOfAsset = "DELETE FROM uploads WHERE asset = ?1";
 inline constexpr const char* kProcessingAssets =
     "SELECT " SHEAF_ASSET_COLUMNS " FROM assets WHERE state = 0 ORDER BY created_at";
 

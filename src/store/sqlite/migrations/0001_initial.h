@@ -87,6 +87,7 @@ CREATE TABLE events(
   batch BLOB NOT NULL,
   at INTEGER NOT NULL
 );
+CREATE INDEX events_of_batch ON events(batch);
 
 CREATE TABLE idempotency(
   account TEXT NOT NULL,
@@ -135,6 +136,7 @@ CREATE TABLE uploads(
   chunks_reported INTEGER NOT NULL,
   bytes_reported INTEGER NOT NULL
 );
+CREATE INDEX uploads_of_asset ON uploads(asset);
 CREATE INDEX uploads_active ON uploads(account, created_at, id) WHERE state = 0;
 CREATE INDEX uploads_expiry ON uploads(expires_at) WHERE state = 0;
 

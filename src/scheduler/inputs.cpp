@@ -151,24 +151,26 @@ async::Task<Inputs::Found<Inputs::File>> Inputs::fetched_file(std::string url, c
     fetch::Fetcher& fetcher = *parts_.fetcher;
     blob::BlobStore& blobs = parts_.blobs.now();
     std::optional<Error> ours;  // the disk, not the URL
-    auto file = co_await parts_.fetch_lane->run([&]() -> Result<blob::BlobFile> {
-        auto writer = blobs.create(key);
-        if (!writer) {
-            ours = writer.error();
-            return std::unexpected(writer.error());
-        }
-        auto fetched = fetcher.get(url, bytes_max, [&](std::string_view bytes) -> Result<> {
-            auto written = (*writer)->append(bytes);
-            if (!written) ours = written.error();
-            return written;
+    auto file = co_await parts_.fetch_lane->run_stoppable(
+        [&](const std::atomic<bool>& stop) -> Result<blob::BlobFile> {
+            auto writer = blobs.create(key);
+            if (!writer) {
+                ours = writer.error();
+                return std::unexpected(writer.error());
+            }
+            auto fetched = fetcher.get(url, bytes_max, [&](std::string_view bytes) -> Result<> {
+                if (stop) return fail(ErrorCode::canceled, "Nobody waits for this file any more.");
+                auto written = (*writer)->append(bytes);
+                if (!written) ours = written.error();
+                return written;
+            });
+            if (!fetched) return std::unexpected(fetched.error());
+            if (auto committed = (*writer)->commit(); !committed) {
+                ours = committed.error();
+                return std::unexpected(committed.error());
+            }
+            return open_and_unname(blobs, key);
         });
-        if (!fetched) return std::unexpected(fetched.error());
-        if (auto committed = (*writer)->commit(); !committed) {
-            ours = committed.error();
-            return std::unexpected(committed.error());
-        }
-        return open_and_unname(blobs, key);
-    });
     if (ours) co_return broken(*ours);
     if (!file) {
         co_return refuse(wanted == core::MediaType::video ? "asset_unavailable" : "media_source_unavailable",

@@ -5,15 +5,26 @@
 namespace sheaf::scheduler {
 namespace {
 
-// A batch that could not be published (the disk is full) is tried again after this long.
 constexpr std::chrono::milliseconds kLookEvery{2'000};
+constexpr std::chrono::seconds kDelayMax{600};
 
 }  // namespace
 
 Publisher::Publisher(async::Executor executor, async::Blocking<store::Batches> batches, Codecs codecs)
     : batches_(batches), codecs_(std::move(codecs)), bell_(executor) {}
 
-async::Task<void> Publisher::publish(core::Batch batch) {
+bool Publisher::is_due(const BatchId& id) const {
+    const auto delay = delays_.find(id);
+    return delay == delays_.end() || delay->second.until <= std::chrono::steady_clock::now();
+}
+
+void Publisher::put_off(const BatchId& id) {
+    Delay& delay = delays_[id];
+    delay.wait = std::min(delay.wait * 2, kDelayMax);
+    delay.until = std::chrono::steady_clock::now() + delay.wait;
+}
+
+async::Task<bool> Publisher::publish(core::Batch batch) {
     const core::ItemCodec& codec = *codecs_.at(batch.dialect);
     const store::Batches::Render render = [&codec](const core::Batch& of, const core::ItemHead& item) {
         const bool expired = item.state == core::ItemState::expired;
@@ -24,7 +35,9 @@ async::Task<void> Publisher::publish(core::Batch batch) {
     if (!published && published.error().code != ErrorCode::not_found) {
         log::error("results could not be laid out; they are still served from the log",
                    {{"batch", to_string(batch.id)}, {"why", published.error().message}});
+        co_return false;
     }
+    co_return true;
 }
 
 async::Task<void> Publisher::run() {
@@ -32,7 +45,13 @@ async::Task<void> Publisher::run() {
         auto ready = co_await batches_([](store::Batches& batches) { return batches.unpublished(); });
         if (!ready) log::error("ended batches could not be listed", {{"why", ready.error().message}});
         if (ready) {
-            for (core::Batch& batch : *ready) co_await publish(std::move(batch));
+            std::erase_if(delays_, [&](const auto& entry) {
+                return std::ranges::find(*ready, entry.first, &core::Batch::id) == ready->end();
+            });
+            for (core::Batch& batch : *ready) {
+                const BatchId id = batch.id;
+                if (is_due(id) && !co_await publish(std::move(batch))) put_off(id);
+            }
         }
         co_await bell_.wait_for(kLookEvery);
     }

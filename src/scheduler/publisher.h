@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chrono>
+#include <map>
+
 #include "async/blocking.h"
 #include "async/timer.h"
 #include "scheduler/dispatcher.h"
@@ -18,11 +21,21 @@ public:
     async::Task<void> run();
 
 private:
-    async::Task<void> publish(core::Batch batch);
+    // False when it could not be: it is tried again later.
+    async::Task<bool> publish(core::Batch batch);
+    bool is_due(const BatchId& id) const;
+    void put_off(const BatchId& id);
 
     async::Blocking<store::Batches> batches_;
     Codecs codecs_;
     async::Bell bell_;
+
+    // A batch that could not be published, such as one with a damaged line, and when it is tried again.
+    struct Delay {
+        std::chrono::steady_clock::time_point until;
+        std::chrono::seconds wait{1};
+    };
+    std::map<BatchId, Delay> delays_;
 };
 
 }  // namespace sheaf::scheduler

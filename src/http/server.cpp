@@ -9,6 +9,7 @@
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <fcntl.h>
 #include <poll.h>
 
@@ -32,7 +33,7 @@ Result<boost::asio::ip::address> parse_host(std::string host) {
     if (host == "localhost") host = "127.0.0.1";
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     error_code error;
-    const auto address = boost::asio::ip::make_address(host, error);
+    auto address = boost::asio::ip::make_address(host, error);
     if (error) return fail(ErrorCode::invalid, fmt::format("\"{}\" is no IP address to listen on.", host));
     return address;
 }

@@ -1,5 +1,7 @@
 #include "scheduler/publisher.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace sheaf::scheduler {

@@ -111,7 +111,7 @@ Result<> Input::open(std::uint64_t pixels_max, Analyse analyse) {
 Input::~Input() {
     if (format_) avformat_close_input(&format_);
     if (io_) {
-        av_freep(&io_->buffer);
+        av_freep(static_cast<void*>(&io_->buffer));
         avio_context_free(&io_);
     }
 }

@@ -119,8 +119,9 @@ def bench_poll(build, folder):
         (root / "html").mkdir(parents=True)
         (root / "html" / "status.json").write_bytes(body)
         nginx_port = free_port()
+        user = "user root;" if os.geteuid() == 0 else ""  # else its worker could not read our folder
         (root / "nginx.conf").write_text(
-            f"daemon off; worker_processes 1; pid {root}/pid; error_log /dev/null;\n"
+            f"{user} daemon off; worker_processes 1; pid {root}/pid; error_log /dev/null;\n"
             "events { worker_connections 1024; }\n"
             f"http {{ access_log off; keepalive_requests 100000000; default_type application/json;\n"
             f"  client_body_temp_path {root}/t1; proxy_temp_path {root}/t2; fastcgi_temp_path {root}/t3; uwsgi_temp_path {root}/t4;\n"

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <set>
 
 #include "service/assets.h"
@@ -28,10 +29,7 @@ protected:
             .clock = &clock,
             .limits = limits,
             .signing_key = Secret("a key"),
-            .render_details =
-                [](const media::MediaInfo& info, std::uint64_t bytes) {
-                    return fmt::format("details of {}, {}", info.mime_type, bytes);
-                },
+            .render_details = render,
         });
     }
     void restart() {
@@ -71,6 +69,10 @@ protected:
 
     const AccountId kTeam{"team"};
     Limits limits;
+    std::function<std::string(const media::MediaInfo&, std::uint64_t)> render =
+        [](const media::MediaInfo& info, std::uint64_t bytes) {
+            return fmt::format("details of {}, {}", info.mime_type, bytes);
+        };
     WordMedia media;
     MapFetcher fetcher;
     async::Lane fetch_lane{2};

@@ -121,21 +121,9 @@ protected:
 
     // Again, with the limits as they are now.
     void build() {
-        run(assets->stop());
         if (dialect) run(dialect->stop());
-        assets = std::make_unique<service::Assets>(service::Assets::Parts{
-            .executor = io.get_executor(),
-            .store = {asset_rows, store_lane},
-            .blobs = {blobs, lane},
-            .lane = &lane,
-            .fetch_lane = &fetch_lane,
-            .fetcher = &fetcher,
-            .media = &media,
-            .clock = &clock,
-            .limits = limits,
-            .signing_key = Secret("a key"),
-            .render_details = render_details,
-        });
+        render = render_details;
+        restart();
         batches.emplace(async::Blocking<store::Batches>(store->batches(), store_lane), lane, clock, limits,
                         [] {});
         dialect = make_twelvelabs_dialect(

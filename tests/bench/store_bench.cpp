@@ -1,5 +1,6 @@
 // store_bench --json FILE [--dir DIR]: the SQLite store against bodies and results in rows, and against bare
-// appends, all with every commit synced. Writes rows of {"row","ours","yardstick",…} in items a second.
+// appends, with every commit synced but our claims, which go with the next one
+// (docs/adr/0006-lazy-claims.md). Writes rows of {"row","ours","yardstick",…} in items a second.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

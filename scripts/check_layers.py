@@ -13,21 +13,29 @@ ALLOWED = {
     "core": "",
     "async": "",
     "jsonl": "",
+    "protocol": "core jsonl",
     "http": "async",
     "fetch": "",
     "store": "core",
     "blob": "core",
     "media": "core async blob",
-    "backend": "core async http jsonl media",
+    "backend": "core async http jsonl media protocol",
     "service": "core async jsonl store blob fetch media",
     "scheduler": "core async store blob backend media fetch service",
-    "dialect": "core async http jsonl service",
+    "webhook": "core async jsonl store fetch service",
+    "dialect": "core async http jsonl protocol service",
     "cli": "http jsonl async",
-    "app": "core async jsonl http fetch store blob media backend service scheduler dialect cli",
+    "app": "core async jsonl protocol http fetch store blob media backend service scheduler dialect webhook cli",
 }
 PORTS = {"store", "blob", "media", "backend", "dialect", "fetch"}
 # What the wiring needs of an implementation's own folder, through the port's list.
-EXPORTED = {"dialect/twelvelabs/twelvelabs.h"}
+EXPORTED = {
+    "dialect/anthropic/anthropic.h",
+    "dialect/openai/openai.h",
+    "dialect/sail/sail.h",
+    "dialect/sheaf/sheaf.h",
+    "dialect/twelvelabs/twelvelabs.h",
+}
 # `core` is values and pure functions.
 CORE_FORBIDDEN = re.compile(
     r"#include <(thread|mutex|atomic|random|fstream|iostream|filesystem|sys/.*|unistd\.h|fcntl\.h|sqlite3\.h|simdjson\.h|boost/.*|spdlog/.*)>"

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -88,23 +89,44 @@ struct VideoAnalysis {
     std::optional<double> end_time;
 };
 
-// What an item asks. Messages, Chat Completions and Responses bodies join here as they come.
-using Inference = std::variant<VideoAnalysis>;
+// The wire protocols that model servers speak: POST /chat/completions, /messages, /responses, /embeddings.
+enum class Protocol : std::uint8_t { chat_completions, messages, responses, embeddings };
+std::string_view to_string(Protocol protocol);
+
+// A request in one of those protocols, as its client wrote it.
+struct ModelRequest {
+    Protocol protocol = Protocol::chat_completions;
+    std::string model;  // the name clients use
+    std::string body;   // a JSON object; checked to be one, and no further
+};
+
+// What an item asks.
+using Inference = std::variant<VideoAnalysis, ModelRequest>;
+// The model that it asks, by the name clients use.
+const std::string& model_of(const Inference& inference);
 
 enum class FinishReason : std::uint8_t { stop, length };
 
 // A good answer.
 struct Answer {
-    std::string text;  // UTF-8; a JSON document as text where the output is JSON or segments
+    // Of a video analysis: UTF-8; a JSON document as text where the output is JSON or segments.
+    std::string text;
     FinishReason finish = FinishReason::stop;
     std::string truncation;  // why `finish` is length, for people; else empty
+    // Of a model request: the whole answer object in the request's own protocol, as JSON on one line.
+    std::string reply;
     Usage usage;
 };
 
 // Why an item failed: a stable word of ours, which dialects turn into their own, and a sentence.
 struct Failure {
-    std::string code;  // such as "asset_unavailable", "output_invalid", "analysis_failed"
+    // Such as "invalid_request", "model_not_found", "asset_unavailable", "output_invalid", "overloaded",
+    // "timed_out", "analysis_failed".
+    std::string code;
     std::string message;
+    std::string field = {};  // the path of what is wrong in the request, as its protocol writes it; or empty
+    int status = 0;          // what the model server answered with; 0: it did not
+    std::string error = {};  // its error object, the value of "error" in its answer, as JSON; or empty
 };
 
 }  // namespace sheaf::core

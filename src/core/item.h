@@ -20,8 +20,10 @@ struct Subject {
 
 // Tokens, as the backend counted them, or our estimate where it counts none.
 struct Usage {
-    std::uint64_t input_tokens = 0;
+    std::uint64_t input_tokens = 0;  // all of them, cached ones too
     std::uint64_t output_tokens = 0;
+    std::uint64_t cached_tokens = 0;     // of the input: read from a cache
+    std::uint64_t reasoning_tokens = 0;  // of the output: thought and not said
     bool operator==(const Usage&) const = default;
 };
 

@@ -177,7 +177,7 @@ Result<> Engine::Parts::build_scheduler() {
                                      .lease_for = config.lease_time,
                                      .on_ended = [this] { publisher->wake(); }});
     publisher = std::make_unique<scheduler::Publisher>(
-        scheduler_home, async::Blocking<store::Batches>(store->batches(), store_lane), codecs);
+        scheduler_home, async::Blocking<store::Batches>(store->batches(), store_lane), codecs, clock);
     reaper = std::make_unique<scheduler::Reaper>(
         async::Blocking<store::Batches>(store->batches(), store_lane), *dispatcher, clock);
     return {};

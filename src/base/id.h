@@ -71,6 +71,9 @@ std::string to_string(const OpaqueId<Tag>& id) {
 
 using AssetId = OpaqueId<struct AssetTag>;
 using UploadId = OpaqueId<struct UploadTag>;
+using FileId = OpaqueId<struct FileTag>;
+using FileUploadId = OpaqueId<struct FileUploadTag>;
+using FilePartId = OpaqueId<struct FilePartTag>;
 
 // Who owns what. A plain name, chosen by the operator: [A-Za-z0-9_.-]{1,64}.
 struct AccountId {

@@ -27,6 +27,8 @@ std::optional<Batch> after_event(Batch batch, BatchEvent event, Timestamp now) {
     if (row == nullptr) return std::nullopt;
     batch.state = row->to;
     batch.end_reason = row->reason;
+    const bool is_cancel = event == BatchEvent::cancel_requested || event == BatchEvent::abort_requested;
+    if (is_cancel && !batch.cancel_requested_at) batch.cancel_requested_at = now;
     if (row->queued_items_become) {
         batch.counts.of(*row->queued_items_become) += batch.counts.queued;
         batch.counts.queued = 0;
@@ -38,6 +40,7 @@ std::optional<Batch> after_event(Batch batch, BatchEvent event, Timestamp now) {
     if (batch.state == BatchState::ended) {
         CHECK(batch.counts.unfinished() == 0, "a batch ends when its items have");
         batch.ended_at = now;
+        if (batch.keep_for.count() > 0) batch.purge_at = now + batch.keep_for;
         return batch;
     }
     if (batch.counts.unfinished() == 0) return after_event(std::move(batch), BatchEvent::drained, now);

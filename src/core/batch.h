@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7,6 +8,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "core/batch_state.h"
+#include "core/item.h"
 
 namespace sheaf::core {
 
@@ -25,6 +27,9 @@ struct Counts {
     bool operator==(const Counts&) const = default;
 };
 
+// A time that does not come.
+inline constexpr Timestamp kNever{std::chrono::sys_days{std::chrono::year{9999} / 1 / 1}};
+
 // A task is a batch of one that was not made by a batch call: it shares everything but the lists it is in
 // and the limit on active batches.
 enum class BatchKind : std::uint8_t { batch = 0, task = 1 };
@@ -34,16 +39,22 @@ struct Batch {
     AccountId account;
     std::string dialect;  // the name of the dialect it came in by
     BatchKind kind = BatchKind::batch;
-    std::string model;   // the name clients use
+    std::string model;   // the name clients use; empty: each item names its own
     std::string tag;     // a word its dialect filters lists by, such as an analysis mode
     std::string shared;  // what the dialect keeps for all items, such as defaults; opaque to others
     BatchState state = BatchState::accepted;
     EndReason end_reason = EndReason::none;
     Counts counts;
+    Usage usage;  // of all items that succeeded
     Timestamp created_at;
-    Timestamp expires_at;
-    Timestamp purge_at;                 // when it and its results are removed
-    std::optional<Timestamp> ended_at;  // set exactly when `state` is ended
+    Timestamp expires_at;                          // kNever: its time is never up
+    Timestamp purge_at;                            // when it and its results are removed
+    std::chrono::seconds keep_for{0};              // not 0: so long after its end is when it is removed
+    std::optional<Timestamp> cancel_requested_at;  // of the first request
+    std::optional<Timestamp> ended_at;             // set exactly when `state` is ended
+    // When its requests and results are removed and it stays as a name. Nullopt: not before itself.
+    std::optional<Timestamp> archive_at;
+    std::optional<Timestamp> archived_at;
     // The size of the finished results file, once its lines are laid out; until then they come from the log.
     std::optional<std::uint64_t> results_bytes;
 };

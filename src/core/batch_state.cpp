@@ -50,6 +50,8 @@ std::string_view to_string(EndReason reason) {
             return "canceled";
         case EndReason::expired:
             return "expired";
+        case EndReason::rejected:
+            return "rejected";
     }
     return "?";
 }

@@ -10,12 +10,13 @@ namespace sheaf::core {
 enum class BatchState : std::uint8_t { accepted = 0, running = 1, canceling = 2, ended = 3 };
 
 // Why a batch ended. Stored as a number: never renumber.
-enum class EndReason : std::uint8_t { none = 0, completed = 1, canceled = 2, expired = 3 };
+enum class EndReason : std::uint8_t { none = 0, completed = 1, canceled = 2, expired = 3, rejected = 4 };
 
 enum class BatchEvent : std::uint8_t {
     started,           // the first item was leased
     drained,           // no item is queued or running any more
-    cancel_requested,  // by its owner
+    cancel_requested,  // by its owner; what runs may finish
+    abort_requested,   // by its owner; what runs is stopped
     expired,           // its time was up
 };
 
@@ -42,7 +43,8 @@ struct Transition {
     std::optional<ItemState> running_items_become = std::nullopt;
 };
 
-// The life of a batch. An event that is not listed for a state is illegal in it.
+// The life of a batch. An event that is not listed for a state is illegal in it. A batch that was rejected is
+// stored as ended and knows no other state.
 inline constexpr std::array kTransitions{
     Transition{BatchState::accepted, BatchEvent::started, BatchState::running},
     Transition{BatchState::accepted, BatchEvent::drained, BatchState::ended, EndReason::completed},
@@ -52,6 +54,12 @@ inline constexpr std::array kTransitions{
     Transition{BatchState::running, BatchEvent::cancel_requested, BatchState::canceling, EndReason::none,
                ItemState::canceled},
     Transition{BatchState::canceling, BatchEvent::drained, BatchState::ended, EndReason::canceled},
+    Transition{BatchState::accepted, BatchEvent::abort_requested, BatchState::ended, EndReason::canceled,
+               ItemState::canceled, ItemState::canceled},
+    Transition{BatchState::running, BatchEvent::abort_requested, BatchState::ended, EndReason::canceled,
+               ItemState::canceled, ItemState::canceled},
+    Transition{BatchState::canceling, BatchEvent::abort_requested, BatchState::ended, EndReason::canceled,
+               ItemState::canceled, ItemState::canceled},
     Transition{BatchState::accepted, BatchEvent::expired, BatchState::ended, EndReason::expired,
                ItemState::expired, ItemState::expired},
     Transition{BatchState::running, BatchEvent::expired, BatchState::ended, EndReason::expired,

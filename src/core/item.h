@@ -25,6 +25,13 @@ struct Usage {
     std::uint64_t cached_tokens = 0;     // of the input: read from a cache
     std::uint64_t reasoning_tokens = 0;  // of the output: thought and not said
     bool operator==(const Usage&) const = default;
+    Usage& operator+=(const Usage& other) {
+        input_tokens += other.input_tokens;
+        output_tokens += other.output_tokens;
+        cached_tokens += other.cached_tokens;
+        reasoning_tokens += other.reasoning_tokens;
+        return *this;
+    }
 };
 
 // An item without its body and without its result.

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "core/batch.h"
+#include "core/file.h"
 #include "core/inference.h"
 #include "core/item.h"
 #include "core/outcome.h"
@@ -19,6 +22,18 @@ public:
     // What the item asks, from the bytes the client sent and what the batch shares. An error is the item's
     // end: it was checked at create, so this happens only when the code has changed since.
     virtual Result<Inference> decode(const Batch& batch, std::string_view body) const = 0;
+
+    // How the lines of an ended batch are laid out: in submission order, or those of items that succeeded
+    // before all others.
+    enum class Order : std::uint8_t { submission, succeeded_first };
+    virtual Order results_order() const { return Order::submission; }
+    // The files that clients read its results by, of a batch laid out with those that succeeded first: the
+    // first `succeeded_bytes` bytes of `total_bytes` are theirs. None for most dialects.
+    virtual std::vector<File> result_files(const Batch& batch, std::uint64_t succeeded_bytes,
+                                           std::uint64_t total_bytes, Timestamp now) const {
+        (void)batch, (void)succeeded_bytes, (void)total_bytes, (void)now;
+        return {};
+    }
 
     // The item's line in the results, ended by '\n'. Rendered once; its bytes never change afterwards.
     virtual std::string line(const Batch& batch, const ItemHead& item, const Ending& ending) const = 0;

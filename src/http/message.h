@@ -70,10 +70,11 @@ public:
     virtual bool client_gone() = 0;
 };
 
-// Bytes of an open file. Sent by sendfile.
+// `bytes` bytes of an open file from `offset` on. Sent by sendfile.
 struct FileBody {
     SharedDescriptor file;
     std::uint64_t bytes = 0;
+    std::uint64_t offset = 0;
 };
 // Called once the head is sent. An error aborts the connection, so that the client sees that the body is cut.
 using StreamBody = std::function<async::Task<Result<>>(BodyWriter&)>;

@@ -128,11 +128,12 @@ async::Task<bool> Wire::write(std::span<const std::string_view> parts) {
     }
 }
 
-async::Task<bool> Wire::send_file(int file, std::uint64_t bytes) {
-    off_t offset = 0;
+async::Task<bool> Wire::send_file(int file, std::uint64_t from, std::uint64_t bytes) {
+    auto offset = static_cast<off_t>(from);
+    const auto end = static_cast<off_t>(from + bytes);
     std::uint64_t turn = 0;
-    while (static_cast<std::uint64_t>(offset) < bytes) {
-        const std::uint64_t left = bytes - static_cast<std::uint64_t>(offset);
+    while (offset < end) {
+        const auto left = static_cast<std::uint64_t>(end - offset);
         const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, kFileTurnBytes));
         const ssize_t sent = ::sendfile(socket_.native_handle(), file, &offset, count);
         if (sent > 0) {

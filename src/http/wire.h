@@ -46,7 +46,7 @@ public:
     // Sends what it can at once, without waiting: how many bytes, or -1 when the peer went away.
     std::ptrdiff_t write_now(std::span<const std::string_view> parts, bool more_follows);
     // Sends `bytes` bytes of the file from its start. False also when the file is shorter.
-    async::Task<bool> send_file(int file, std::uint64_t bytes);
+    async::Task<bool> send_file(int file, std::uint64_t from, std::uint64_t bytes);
 
     // Tells the peer that nothing more comes, then takes and drops what it still sends, so that our last
     // answer is not lost to a reset.

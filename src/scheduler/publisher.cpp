@@ -12,8 +12,9 @@ constexpr std::chrono::seconds kDelayMax{600};
 
 }  // namespace
 
-Publisher::Publisher(async::Executor executor, async::Blocking<store::Batches> batches, Codecs codecs)
-    : batches_(batches), codecs_(std::move(codecs)), bell_(executor) {}
+Publisher::Publisher(async::Executor executor, async::Blocking<store::Batches> batches, Codecs codecs,
+                     const Clock& clock)
+    : batches_(batches), codecs_(std::move(codecs)), clock_(&clock), bell_(executor) {}
 
 bool Publisher::is_due(const BatchId& id) const {
     const auto delay = delays_.find(id);
@@ -28,12 +29,20 @@ void Publisher::put_off(const BatchId& id) {
 
 async::Task<bool> Publisher::publish(core::Batch batch) {
     const core::ItemCodec& codec = *codecs_.at(batch.dialect);
-    const store::Batches::Render render = [&codec](const core::Batch& of, const core::ItemHead& item) {
+    store::Batches::Layout layout;
+    layout.order = codec.results_order();
+    layout.render = [&codec](const core::Batch& of, const core::ItemHead& item) {
         const bool expired = item.state == core::ItemState::expired;
         return codec.line(of, item, expired ? core::Ending(core::Expired{}) : core::Ending(core::Canceled{}));
     };
+    if (layout.order == core::ItemCodec::Order::succeeded_first) {
+        layout.files = [&codec, now = clock_->now()](const core::Batch& of, std::uint64_t succeeded_bytes,
+                                                     std::uint64_t total_bytes) {
+            return codec.result_files(of, succeeded_bytes, total_bytes, now);
+        };
+    }
     auto published =
-        co_await batches_([&](store::Batches& batches) { return batches.publish(batch.id, render); });
+        co_await batches_([&](store::Batches& batches) { return batches.publish(batch.id, layout); });
     if (!published && published.error().code != ErrorCode::not_found) {
         log::error("results could not be laid out; they are still served from the log",
                    {{"batch", to_string(batch.id)}, {"why", published.error().message}});

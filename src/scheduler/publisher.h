@@ -13,7 +13,8 @@ namespace sheaf::scheduler {
 // Lays out the results of ended batches as files of their own. Belongs to the scheduler's executor.
 class Publisher {
 public:
-    Publisher(async::Executor executor, async::Blocking<store::Batches> batches, Codecs codecs);
+    Publisher(async::Executor executor, async::Blocking<store::Batches> batches, Codecs codecs,
+              const Clock& clock);
 
     // A batch has ended.
     void wake() { bell_.ring(); }
@@ -28,6 +29,7 @@ private:
 
     async::Blocking<store::Batches> batches_;
     Codecs codecs_;
+    const Clock* clock_;
     async::Bell bell_;
 
     // A batch that could not be published, such as one with a damaged line, and when it is tried again.

@@ -21,6 +21,14 @@ async::Task<void> Reaper::expire(Timestamp now) {
 }
 
 async::Task<void> Reaper::purge(Timestamp now) {
+    auto aged =
+        co_await batches_([&](store::Batches& batches) { return batches.due_for_archive(now, kPurgesAtOnce); });
+    if (!aged) co_return;
+    for (const core::Batch& batch : *aged) {
+        auto archived =
+            co_await batches_([&](store::Batches& batches) { return batches.archive(batch.id, now); });
+        if (archived) log::info("batch archived", {{"batch", to_string(batch.id)}});
+    }
     auto over =
         co_await batches_([&](store::Batches& batches) { return batches.due_for_purge(now, kPurgesAtOnce); });
     if (!over) co_return;
@@ -34,9 +42,9 @@ async::Task<void> Reaper::purge(Timestamp now) {
         if (removed) log::info("batch purged", {{"batch", to_string(id)}});
     }
     auto forgotten =
-        co_await batches_([&](store::Batches& batches) { return batches.forget_idempotent(now); });
+        co_await batches_([&](store::Batches& batches) { return batches.forget_old(now); });
     if (!forgotten)
-        log::warning("idempotency keys could not be cleared", {{"why", forgotten.error().message}});
+        log::warning("what is old could not be cleared", {{"why", forgotten.error().message}});
 }
 
 async::Task<void> Reaper::run() {

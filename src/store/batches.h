@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "core/batch.h"
 #include "core/item.h"
+#include "core/item_codec.h"
 
 namespace sheaf::store {
 
@@ -62,6 +63,24 @@ struct BatchDraft {
     // At most this many unfinished batches (kind batch) of the account, this one included. 0: no limit.
     std::uint32_t active_max = 0;
     std::optional<IdempotencyRecord> idempotency;
+    // A record of the same key gives way to `idempotency`, instead of being a conflict.
+    bool idempotency_replaces = false;
+    // find_named() will be asked for its items.
+    bool items_named = false;
+};
+
+// A page of batches beside one that the caller has seen, in the order of their creation.
+struct CursorQuery {
+    AccountId account;
+    std::string dialect;                // empty: of all
+    std::optional<BatchId> older_than;  // only those created before it
+    std::optional<BatchId> newer_than;  // only those created after it
+    std::uint32_t count = 20;
+};
+struct CursorPage {
+    std::vector<core::Batch> rows;  // newest first
+    bool has_more = false;          // beyond the last row; of a page by `newer_than` alone, beyond the first
+    bool cursor_unknown = false;    // then there are no rows
 };
 
 // The state of a batch as a list filter: `reason` matters only for ended.
@@ -72,7 +91,7 @@ struct StateFilter {
 
 struct BatchQuery {
     AccountId account;
-    std::string dialect;
+    std::string dialect;              // empty: of all
     std::vector<StateFilter> states;  // any of them; empty for all
     std::vector<std::string> tags;    // any of them; empty for all
     PageRange page;
@@ -118,14 +137,19 @@ public:
 
     virtual Result<std::unique_ptr<BodySpool>> new_body() = 0;
 
+    // A body with the bytes of an open file, which nobody changes any more: shared with it where the two lie
+    // on one file system, else copied.
+    virtual Result<std::unique_ptr<BodySpool>> body_of(const Descriptor& file, std::uint64_t bytes) = 0;
+
     // Stores the batch with all its items and its body, or nothing. exhausted: `active_max` is reached.
-    // conflict: the idempotency key is taken (find_idempotent tells by whom).
+    // conflict: the idempotency key is taken (find_idempotent tells by whom). A draft that has ended for
+    // reason `rejected` has no items and is stored as it is; any other has at least one.
     virtual Result<core::Batch> create(BatchDraft draft, std::unique_ptr<BodySpool> body) = 0;
     virtual Result<std::optional<IdempotencyRecord>> find_idempotent(const AccountId& account,
                                                                      std::string_view scope,
                                                                      std::string_view key) = 0;
-    // Removes records whose time is over.
-    virtual Result<> forget_idempotent(Timestamp now) = 0;
+    // Removes records whose time is over, and the places in lists of batches that were removed long ago.
+    virtual Result<> forget_old(Timestamp now) = 0;
     virtual Result<> remember_idempotent(IdempotencyRecord record) = 0;
 
     // Batches and tasks alike.
@@ -134,18 +158,26 @@ public:
     virtual std::optional<core::Batch> cached(const AccountId& account, const BatchId& id) = 0;
     // Of kind batch, newest first; ties by the larger id.
     virtual Result<Page<core::Batch>> list(const BatchQuery& query) = 0;
+    // Of kind batch. A batch keeps its place for 60 days after it was created, though it be removed: whoever
+    // deletes while paging loses nothing. With `newer_than` alone the rows are those next to it.
+    virtual Result<CursorPage> list_beside(const CursorQuery& query) = 0;
     // Not ended yet, of both kinds and all accounts, oldest first: what there is to do after a start.
     virtual Result<std::vector<core::Batch>> unfinished() = 0;
     // Ended, but their lines are not laid out yet.
     virtual Result<std::vector<core::Batch>> unpublished() = 0;
     // Whose purge_at has passed.
     virtual Result<std::vector<core::Batch>> due_for_purge(Timestamp now, std::uint32_t count_max) = 0;
+    // Ended, whose archive_at has passed.
+    virtual Result<std::vector<core::Batch>> due_for_archive(Timestamp now, std::uint32_t count_max) = 0;
 
     // Applies core::after_event to the stored batch and its items, in one transaction. conflict: the event is
     // illegal in the batch's state, which `find` tells.
     virtual Result<core::Batch> apply(const BatchId& id, core::BatchEvent event, Timestamp now) = 0;
 
     virtual Result<ItemOfBatch> find_item(const AccountId& account, const ItemId& id) = 0;
+    // By its custom_id, of a batch whose draft said `items_named`.
+    virtual Result<ItemOfBatch> find_named(const AccountId& account, const BatchId& id,
+                                           std::string_view custom_id) = 0;
     virtual Result<std::string> read_item_body(const ItemId& id) = 0;
     virtual Result<Page<ItemOfBatch>> list_items(const ItemQuery& query) = 0;
     // Unfinished items that are about `subject`.
@@ -157,13 +189,29 @@ public:
     virtual Result<std::vector<ItemLine>> read_lines(const BatchId& id, std::uint32_t first,
                                                      std::uint32_t count_max, std::uint64_t bytes_max) = 0;
 
-    // Lays out the lines of an ended batch, in order, as its results file. `render` is asked for the lines of
-    // items that have none (canceled and expired ones). A batch that is laid out already is left alone.
+    // Items from ordinal `first` on, in order, at most `count_max`. Empty past the last.
+    virtual Result<std::vector<core::ItemHead>> read_heads(const BatchId& id, std::uint32_t first,
+                                                           std::uint32_t count_max) = 0;
+
+    // Lays out the lines of an ended batch as its results file, and stores the files that it is read by, in
+    // one transaction. A batch that is laid out already is left alone.
     using Render = std::function<std::string(const core::Batch&, const core::ItemHead&)>;
-    virtual Result<core::Batch> publish(const BatchId& id, const Render& render) = 0;
+    struct Layout {
+        Render render;  // asked for the lines of items that have none: canceled and expired ones
+        core::ItemCodec::Order order = core::ItemCodec::Order::submission;
+        // From the batch, the bytes of the lines of items that succeeded (with `succeeded_first`; else 0),
+        // and of all lines.
+        std::function<std::vector<core::File>(const core::Batch&, std::uint64_t, std::uint64_t)> files;
+    };
+    virtual Result<core::Batch> publish(const BatchId& id, const Layout& layout) = 0;
     virtual Result<ResultsFile> open_results(const BatchId& id) = 0;
 
-    // Removes an ended batch, its items, its body and its results: their bytes are gone from the disk.
+    // Removes the requests and results of an ended batch, whose bytes are gone from the disk then, and keeps
+    // the batch. conflict: it has not ended.
+    virtual Result<core::Batch> archive(const BatchId& id, Timestamp now) = 0;
+
+    // Removes an ended batch, its items, its body, its results and their files: the bytes are gone from the
+    // disk.
     // conflict: it has not ended.
     virtual Result<> remove(const BatchId& id) = 0;
 };

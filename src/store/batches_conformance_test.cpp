@@ -194,9 +194,9 @@ TEST_P(BatchesConformance, AFailedCreateDoesNotTakeTheIdempotencyKey) {
 
 TEST_P(BatchesConformance, IdempotencyRecordsAreForgottenWhenTheirTimeIsOver) {
     ASSERT_TRUE(batches().remember_idempotent(a_record("a")));
-    ASSERT_TRUE(batches().forget_idempotent(kNow + 1h - 1ms));
+    ASSERT_TRUE(batches().forget_old(kNow + 1h - 1ms));
     EXPECT_TRUE(batches().find_idempotent(kAlice, "POST /batches", "a").value());
-    ASSERT_TRUE(batches().forget_idempotent(kNow + 1h));
+    ASSERT_TRUE(batches().forget_old(kNow + 1h));
     EXPECT_FALSE(batches().find_idempotent(kAlice, "POST /batches", "a").value());
     EXPECT_TRUE(batches().remember_idempotent(a_record("a")));
 }
@@ -269,7 +269,7 @@ TEST_P(BatchesConformance, UnfinishedUnpublishedAndDueBatchesAreFound) {
     run_to_the_end(ended.id);
     EXPECT_EQ(ids_of(*batches().unfinished()), (std::vector{early.id, late.id})) << "oldest first";
     EXPECT_EQ(ids_of(*batches().unpublished()), std::vector{ended.id});
-    ASSERT_TRUE(batches().publish(ended.id, rendered_line));
+    ASSERT_TRUE(batches().publish(ended.id, {.render = rendered_line}));
     EXPECT_TRUE(batches().unpublished()->empty());
     EXPECT_TRUE(batches().due_for_purge(kNow + 4s, 10)->empty());
     EXPECT_EQ(ids_of(*batches().due_for_purge(kNow + 5s, 10)), std::vector{ended.id});

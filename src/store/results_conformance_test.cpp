@@ -46,7 +46,7 @@ TEST_P(ResultsConformance, LinesAreReadInPagesOfItemsAndBytes) {
         EXPECT_EQ(count(2, 100, 0), 1U) << "always one";
         EXPECT_EQ(count(10, 100, 1 << 20), 0U);
         EXPECT_EQ(count(kItemsMax, 100, 1 << 20), 0U);
-        ASSERT_TRUE(batches().publish(batch.id, rendered_line)) << "and the same from the finished file";
+        ASSERT_TRUE(batches().publish(batch.id, {.render = rendered_line})) << "and the same from the finished file";
     }
     EXPECT_EQ(batches().read_lines(make_batch_id(kNow), 0, 1, 1).error().code, ErrorCode::not_found);
 }
@@ -61,7 +61,7 @@ TEST_P(ResultsConformance, PublishingLaysTheLinesOutInOrderAndRendersTheMissingO
     ASSERT_TRUE(batches().apply(batch.id, BatchEvent::expired, kNow));
     const std::string expected =
         line_of(batch.id.item(0)) + "{\"expired\":1}\n" + line_of(batch.id.item(2)) + "{\"canceled\":3}\n";
-    const auto published = batches().publish(batch.id, rendered_line);
+    const auto published = batches().publish(batch.id, {.render = rendered_line});
     ASSERT_TRUE(published);
     EXPECT_EQ(published->results_bytes, expected.size());
     for (int round = 0; round < 2; ++round) {
@@ -81,24 +81,24 @@ TEST_P(ResultsConformance, PublishingLaysTheLinesOutInOrderAndRendersTheMissingO
 TEST_P(ResultsConformance, PublishingTwiceChangesNothing) {
     const core::Batch batch = created(ABatch(2));
     ASSERT_TRUE(batches().apply(batch.id, BatchEvent::cancel_requested, kNow));
-    ASSERT_TRUE(batches().publish(batch.id, rendered_line));
+    ASSERT_TRUE(batches().publish(batch.id, {.render = rendered_line}));
     const std::string before = results_of(batch.id);
-    const auto again = batches().publish(batch.id, [](const core::Batch&, const core::ItemHead&) {
+    const auto again = batches().publish(batch.id, {.render = [](const core::Batch&, const core::ItemHead&) {
         ADD_FAILURE() << "nothing is rendered again";
         return std::string("other\n");
-    });
+    }});
     EXPECT_EQ(again->results_bytes, before.size());
     EXPECT_EQ(results_of(batch.id), before);
 }
 
 TEST_P(ResultsConformance, OnlyAnEndedBatchIsPublishedOrRemoved) {
     const core::Batch batch = created(ABatch(1));
-    EXPECT_EQ(batches().publish(batch.id, rendered_line).error().code, ErrorCode::conflict);
+    EXPECT_EQ(batches().publish(batch.id, {.render = rendered_line}).error().code, ErrorCode::conflict);
     EXPECT_EQ(batches().open_results(batch.id).error().code, ErrorCode::conflict);
     EXPECT_EQ(batches().remove(batch.id).error().code, ErrorCode::conflict);
     EXPECT_EQ(found(batch.id).counts.queued, 1U);
     const BatchId absent = make_batch_id(kNow);
-    EXPECT_EQ(batches().publish(absent, rendered_line).error().code, ErrorCode::not_found);
+    EXPECT_EQ(batches().publish(absent, {.render = rendered_line}).error().code, ErrorCode::not_found);
     EXPECT_EQ(batches().open_results(absent).error().code, ErrorCode::not_found);
     EXPECT_EQ(batches().remove(absent).error().code, ErrorCode::not_found);
 }
@@ -110,7 +110,7 @@ TEST_P(ResultsConformance, ARemovedBatchIsGoneForEveryReader) {
         created(batch);
         finished(claimed(batch.id(), 2));
         ASSERT_TRUE(batches().apply(batch.id(), BatchEvent::expired, kNow));
-        if (published) ASSERT_TRUE(batches().publish(batch.id(), rendered_line));
+        if (published) ASSERT_TRUE(batches().publish(batch.id(), {.render = rendered_line}));
         ASSERT_TRUE(batches().remove(batch.id()));
         for (int round = 0; round < 2; ++round) {
             EXPECT_EQ(batches().find(kAlice, batch.id()).error().code, ErrorCode::not_found);
@@ -135,7 +135,7 @@ TEST_P(ResultsConformance, ARemovedBatchIsGoneForEveryReader) {
 TEST_P(ResultsConformance, AFileThatWasOpenedOutlivesTheRemoval) {
     const core::Batch batch = created(ABatch(1));
     run_to_the_end(batch.id);
-    ASSERT_TRUE(batches().publish(batch.id, rendered_line));
+    ASSERT_TRUE(batches().publish(batch.id, {.render = rendered_line}));
     const auto file = batches().open_results(batch.id).value();
     ASSERT_TRUE(batches().remove(batch.id));
     std::string bytes(file.bytes, '\0');
@@ -170,7 +170,7 @@ TEST_P(ResultsConformance, ReadersNeverSeeHalfAChangeWhileBatchesArePublishedAnd
     for (int round = 0; round < 8; ++round) {
         const BatchId id = current;
         run_to_the_end(id);
-        ASSERT_TRUE(batches().publish(id, rendered_line));
+        ASSERT_TRUE(batches().publish(id, {.render = rendered_line}));
         ASSERT_TRUE(batches().remove(id));
         const BatchId next = created(ABatch(20)).id;
         const std::scoped_lock lock(mutex);

@@ -215,7 +215,7 @@ protected:
         const auto render = [&](const core::Batch& batch, const core::ItemHead& item) {
             return dialect->codec().line(batch, item, core::Canceled{});
         };
-        ASSERT_TRUE(store->batches().publish(*parse_batch_id(batch_id), render));
+        ASSERT_TRUE(store->batches().publish(*parse_batch_id(batch_id), {.render = render}));
     }
 
     std::string public_url;

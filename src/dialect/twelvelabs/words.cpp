@@ -45,6 +45,7 @@ std::string_view batch_status(BatchState state, EndReason reason) {
             return "canceled";
         case EndReason::expired:
             return "expired";
+        case EndReason::rejected:
         case EndReason::none:
             break;
     }

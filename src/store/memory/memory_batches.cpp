@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <functional>
+#include <limits>
+#include <ranges>
 #include <set>
 
 #include <sys/mman.h>
@@ -50,10 +53,24 @@ public:
 
     Result<std::unique_ptr<BodySpool>> new_body() override { return std::make_unique<MemorySpool>(); }
 
+    Result<std::unique_ptr<BodySpool>> body_of(const Descriptor& file, std::uint64_t bytes) override {
+        std::string text(bytes, '\0');
+        if (::pread(file.fd(), text.data(), text.size(), 0) != static_cast<ssize_t>(bytes)) {
+            return fail(ErrorCode::corrupt, "the file ends before its end");
+        }
+        auto spool = std::make_unique<MemorySpool>();
+        (void)spool->append(text);
+        return spool;
+    }
+
     Result<core::Batch> create(BatchDraft draft, std::unique_ptr<BodySpool> body) override {
         auto* const spool = dynamic_cast<MemorySpool*>(body.get());
         CHECK(spool != nullptr, "a body comes from new_body() of the same store");
-        if (draft.items.empty()) return fail(ErrorCode::invalid, "a batch has at least one item");
+        const bool is_rejected = draft.batch.state == core::BatchState::ended &&
+                                 draft.batch.end_reason == core::EndReason::rejected;
+        if (draft.items.empty() != is_rejected) {
+            return fail(ErrorCode::invalid, "a batch has at least one item, unless it was rejected");
+        }
         if (draft.items.size() > kItemsMax) return fail(ErrorCode::too_large, "a batch has too many items");
         MemoryBatch stored;
         stored.body = std::make_shared<const std::string>(spool->take());
@@ -70,11 +87,17 @@ public:
             kept.body_bytes = item.body_bytes;
         }
         stored.batch = std::move(draft.batch);
-        stored.batch.state = core::BatchState::accepted;
-        stored.batch.end_reason = core::EndReason::none;
+        if (!is_rejected) {
+            stored.batch.state = core::BatchState::accepted;
+            stored.batch.end_reason = core::EndReason::none;
+            stored.batch.ended_at.reset();
+        }
         stored.batch.counts = {.queued = static_cast<std::uint32_t>(stored.items.size())};
-        stored.batch.ended_at.reset();
+        stored.batch.usage = {};
+        stored.batch.cancel_requested_at.reset();
+        stored.batch.archived_at.reset();
         stored.batch.results_bytes.reset();
+        if (is_rejected) stored.batch.results_bytes = 0;
 
         const std::scoped_lock lock(state_->mutex);
         if (state_->batches.contains(stored.batch.id)) {
@@ -84,11 +107,16 @@ public:
             count_active(stored.batch.account) >= draft.active_max) {
             return fail(ErrorCode::exhausted, "too many batches are active already");
         }
+        if (draft.idempotency && draft.idempotency_replaces) {
+            const IdempotencyRecord& record = *draft.idempotency;
+            state_->idempotency.erase({record.account.name, record.scope, record.key});
+        }
         if (draft.idempotency) {
             const auto noted = state_->remember(*draft.idempotency);
             if (!noted) return std::unexpected(noted.error());
         }
         const BatchId id = stored.batch.id;
+        stored.place = state_->places[id] = {stored.batch.account, ++state_->last_place};
         return state_->batches.emplace(id, std::move(stored)).first->second.batch;
     }
 
@@ -100,7 +128,7 @@ public:
         return found->second;
     }
 
-    Result<> forget_idempotent(Timestamp now) override {
+    Result<> forget_old(Timestamp now) override {
         const std::scoped_lock lock(state_->mutex);
         std::erase_if(state_->idempotency, [&](const auto& entry) { return entry.second.expires_at <= now; });
         return {};
@@ -123,9 +151,39 @@ public:
         return found->second.batch;
     }
 
+    Result<CursorPage> list_beside(const CursorQuery& query) override {
+        const std::scoped_lock lock(state_->mutex);
+        CursorPage page;
+        const auto place_of = [&](const std::optional<BatchId>& id, std::uint64_t none) {
+            if (!id) return none;
+            const auto found = state_->places.find(*id);
+            page.cursor_unknown |= found == state_->places.end() || found->second.account != query.account;
+            return page.cursor_unknown ? none : found->second.number;
+        };
+        const std::uint64_t below = place_of(query.older_than, std::numeric_limits<std::uint64_t>::max());
+        const std::uint64_t above = place_of(query.newer_than, 0);
+        if (page.cursor_unknown) return page;
+        std::map<std::uint64_t, const core::Batch*> found;
+        for (const auto& [id, stored] : state_->batches) {
+            const core::Batch& batch = stored.batch;
+            const bool wanted = batch.account == query.account && batch.kind == core::BatchKind::batch &&
+                                (query.dialect.empty() || batch.dialect == query.dialect) &&
+                                stored.place.number < below && stored.place.number > above;
+            if (wanted) found.emplace(stored.place.number, &batch);
+        }
+        page.has_more = found.size() > query.count;
+        while (found.size() > query.count) {
+            const bool oldest_first = query.newer_than && !query.older_than;
+            found.erase(oldest_first ? std::prev(found.end()) : found.begin());
+        }
+        for (const auto& [place, batch] : std::views::reverse(found)) page.rows.push_back(*batch);
+        return page;
+    }
+
     Result<Page<core::Batch>> list(const BatchQuery& query) override {
         auto rows = batches_where([&](const core::Batch& batch) {
-            return batch.account == query.account && batch.dialect == query.dialect &&
+            return batch.account == query.account &&
+                   (query.dialect.empty() || batch.dialect == query.dialect) &&
                    batch.kind == core::BatchKind::batch && matches(query.states, batch) &&
                    is_among(query.tags, batch.tag);
         });
@@ -149,6 +207,15 @@ public:
     Result<std::vector<core::Batch>> due_for_purge(Timestamp now, std::uint32_t count_max) override {
         auto rows = batches_where([&](const core::Batch& batch) { return batch.purge_at <= now; });
         std::ranges::sort(rows, {}, &core::Batch::purge_at);
+        if (rows.size() > count_max) rows.resize(count_max);
+        return rows;
+    }
+
+    Result<std::vector<core::Batch>> due_for_archive(Timestamp now, std::uint32_t count_max) override {
+        auto rows = batches_where([&](const core::Batch& batch) {
+            return batch.state == core::BatchState::ended && batch.archive_at && *batch.archive_at <= now &&
+                   !batch.archived_at;
+        });
         if (rows.size() > count_max) rows.resize(count_max);
         return rows;
     }
@@ -184,6 +251,29 @@ public:
             return fail(ErrorCode::not_found, "there is no such item");
         }
         return ItemOfBatch{found->second.batch, found->second.items[id.ordinal].head};
+    }
+
+    Result<ItemOfBatch> find_named(const AccountId& account, const BatchId& id,
+                                   std::string_view custom_id) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id);
+        if (found != state_->batches.end() && found->second.batch.account == account) {
+            for (const MemoryItem& item : found->second.items) {
+                if (item.head.custom_id == custom_id) return ItemOfBatch{found->second.batch, item.head};
+            }
+        }
+        return fail(ErrorCode::not_found, "there is no such item");
+    }
+
+    Result<std::vector<core::ItemHead>> read_heads(const BatchId& id, std::uint32_t first,
+                                                   std::uint32_t count_max) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id);
+        if (found == state_->batches.end()) return std::unexpected(no_batch());
+        std::vector<core::ItemHead> heads;
+        for (std::size_t at = first; at < found->second.items.size() && heads.size() < count_max; ++at)
+            heads.push_back(found->second.items[at].head);
+        return heads;
     }
 
     Result<std::string> read_item_body(const ItemId& id) override {
@@ -241,7 +331,7 @@ public:
         return lines;
     }
 
-    Result<core::Batch> publish(const BatchId& id, const Render& render) override {
+    Result<core::Batch> publish(const BatchId& id, const Layout& layout) override {
         const std::scoped_lock lock(state_->mutex);
         const auto found = state_->batches.find(id);
         if (found == state_->batches.end()) return std::unexpected(no_batch());
@@ -250,10 +340,28 @@ public:
         if (stored.batch.state != core::BatchState::ended) {
             return fail(ErrorCode::conflict, "the batch has not ended");
         }
-        for (const MemoryItem& item : stored.items) {
-            stored.results += item.line ? *item.line : render(stored.batch, item.head);
+        const auto add_where = [&](const auto& wanted) {
+            for (const MemoryItem& item : stored.items) {
+                if (!wanted(item.head.state)) continue;
+                stored.results += item.line ? *item.line : layout.render(stored.batch, item.head);
+            }
+        };
+        const auto succeeded = [](core::ItemState state) { return state == core::ItemState::succeeded; };
+        std::uint64_t succeeded_bytes = 0;
+        if (layout.order == core::ItemCodec::Order::submission) {
+            add_where([](core::ItemState) { return true; });
+        } else {
+            add_where(succeeded);
+            succeeded_bytes = stored.results.size();
+            add_where(std::not_fn(succeeded));
         }
         stored.batch.results_bytes = stored.results.size();
+        if (layout.files) {
+            for (const core::File& file :
+                 layout.files(stored.batch, succeeded_bytes, stored.results.size())) {
+                state_->files.push_back({.file = file});
+            }
+        }
         return stored.batch;
     }
 
@@ -273,6 +381,24 @@ public:
         return ResultsFile{file, stored.results.size()};
     }
 
+    Result<core::Batch> archive(const BatchId& id, Timestamp now) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id);
+        if (found == state_->batches.end()) return std::unexpected(no_batch());
+        MemoryBatch& stored = found->second;
+        if (stored.batch.state != core::BatchState::ended) {
+            return fail(ErrorCode::conflict, "the batch has not ended");
+        }
+        if (stored.batch.archived_at) return stored.batch;
+        stored.batch.archived_at = now;
+        stored.batch.results_bytes = stored.batch.results_bytes.value_or(0);
+        stored.items.clear();
+        stored.results.clear();
+        stored.body.reset();
+        remove_files_of(id);
+        return stored.batch;
+    }
+
     Result<> remove(const BatchId& id) override {
         const std::scoped_lock lock(state_->mutex);
         const auto found = state_->batches.find(id);
@@ -281,10 +407,15 @@ public:
             return fail(ErrorCode::conflict, "the batch has not ended");
         }
         state_->batches.erase(found);
+        remove_files_of(id);
         return {};
     }
 
 private:
+    void remove_files_of(const BatchId& id) {
+        std::erase_if(state_->files, [&](const MemoryFile& stored) { return stored.file.batch == id; });
+    }
+
     std::uint32_t count_active(const AccountId& account) const {
         std::uint32_t count = 0;
         for (const auto& [id, stored] : state_->batches) {

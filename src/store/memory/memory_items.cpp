@@ -90,6 +90,7 @@ public:
             item->line = result.line;
             --batch.counts.running;
             ++batch.counts.of(result.state);
+            batch.usage += result.usage;
             if (batch.counts.unfinished() == 0) {
                 batch = *core::after_event(batch, core::BatchEvent::drained, result.finished_at);
                 report.ended.push_back(batch);

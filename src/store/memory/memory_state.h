@@ -23,11 +23,23 @@ struct MemoryItem {
     std::optional<std::string> line;
 };
 
+// Where a batch stands among all of them, in the order of creation; kept when it is removed.
+struct BatchPlace {
+    AccountId account;
+    std::uint64_t number = 0;
+};
+
 struct MemoryBatch {
     core::Batch batch;
     std::shared_ptr<const std::string> body;
     std::vector<MemoryItem> items;
     std::string results;
+    BatchPlace place;
+};
+
+struct MemoryFile {
+    core::File file;
+    std::optional<Timestamp> removed_at;
 };
 
 using IdempotencyKey = std::tuple<std::string, std::string, std::string>;
@@ -36,6 +48,11 @@ using IdempotencyKey = std::tuple<std::string, std::string, std::string>;
 struct MemoryState {
     std::mutex mutex;
     std::map<BatchId, MemoryBatch> batches;
+    std::map<BatchId, BatchPlace> places;
+    std::uint64_t last_place = 0;
+    std::vector<MemoryFile> files;  // in the order of creation
+    std::map<FileUploadId, core::FileUpload> file_uploads;
+    std::map<FileUploadId, std::vector<core::FilePart>> file_parts;
     std::map<IdempotencyKey, IdempotencyRecord> idempotency;
     std::map<AssetId, core::Asset> assets;
     std::map<UploadId, core::Upload> uploads;
@@ -50,6 +67,7 @@ struct MemoryState {
 std::unique_ptr<Batches> make_memory_batches(MemoryState& state);
 std::unique_ptr<ItemQueue> make_memory_items(MemoryState& state);
 std::unique_ptr<Assets> make_memory_assets(MemoryState& state);
+std::unique_ptr<Files> make_memory_files(MemoryState& state);
 std::unique_ptr<Keys> make_memory_keys(MemoryState& state);
 
 // The rows of `all` that `range` asks for.

@@ -48,6 +48,7 @@ public:
     Batches& batches() override { return *batches_; }
     ItemQueue& items() override { return *items_; }
     Assets& assets() override { return *assets_; }
+    Files& files() override { return *files_; }
     Keys& keys() override { return keys_; }
     Result<> health() override { return {}; }
 
@@ -56,6 +57,7 @@ private:
     std::unique_ptr<Batches> batches_ = make_memory_batches(state_);
     std::unique_ptr<ItemQueue> items_ = make_memory_items(state_);
     std::unique_ptr<Assets> assets_ = make_memory_assets(state_);
+    std::unique_ptr<Files> files_ = make_memory_files(state_);
     MemoryKeys keys_{state_};
 };
 

@@ -33,6 +33,14 @@ std::optional<std::int64_t> subject_key(const AccountId& account, const core::Su
     return key;
 }
 
+std::int64_t name_key(const BatchId& batch, std::string_view custom_id) {
+    const IdBytes id(batch);
+    const Sha256 hash = sha256(std::string(static_cast<Bytes>(id).view).append(custom_id));
+    std::int64_t key = 0;
+    std::memcpy(&key, hash.data(), sizeof key);
+    return key;
+}
+
 BatchRow read_batch(const Rows& rows, int from) {
     int at = from;
     BatchRow row;
@@ -65,6 +73,14 @@ BatchRow read_batch(const Rows& rows, int from) {
     row.body_start = rows.as<std::uint64_t>(at++);
     row.body_bytes = rows.as<std::uint64_t>(at++);
     batch.shared = rows.text(at++);
+    batch.usage.input_tokens = rows.as<std::uint64_t>(at++);
+    batch.usage.output_tokens = rows.as<std::uint64_t>(at++);
+    batch.usage.cached_tokens = rows.as<std::uint64_t>(at++);
+    batch.usage.reasoning_tokens = rows.as<std::uint64_t>(at++);
+    batch.keep_for = std::chrono::seconds{rows.number(at++)};
+    batch.cancel_requested_at = rows.time_or_null(at++);
+    batch.archive_at = rows.time_or_null(at++);
+    batch.archived_at = rows.time_or_null(at++);
     return row;
 }
 

@@ -56,6 +56,8 @@ RawId raw_id(std::string_view bytes);
 // A number for "this account's items about this subject", or nullopt for an empty subject. It may collide:
 // the text decides.
 std::optional<std::int64_t> subject_key(const AccountId& account, const core::Subject& subject);
+// A number for "this batch's item of this name". It may collide: the text decides.
+std::int64_t name_key(const BatchId& batch, std::string_view custom_id);
 
 // From the columns of SHEAF_BATCH_COLUMNS and SHEAF_ITEM_COLUMNS (statements.h), `from` being the first.
 BatchRow read_batch(const Rows& rows, int from = 0);

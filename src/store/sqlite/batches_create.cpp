@@ -12,6 +12,9 @@
 namespace sheaf::store {
 namespace {
 
+// How long after its creation a removed batch still has its place in the lists.
+constexpr std::chrono::hours kPlaceKept{24 * 60};
+
 Result<std::vector<std::uint32_t>> checksums_of(const std::vector<ItemDraft>& items, std::string_view body) {
     std::vector<std::uint32_t> checksums;
     checksums.reserve(items.size());
@@ -45,6 +48,17 @@ void forget_body_file(Engine& engine, const BatchId& id) {
     (void)engine.disk->remove(engine.paths.spooled_body(id));
 }
 
+Result<> replace_idempotent(Tx& tx, const IdempotencyRecord& record) {
+    const auto added = tx.db.run(sql::kReplaceIdempotent, record.account.name, record.scope, record.key,
+                                 record.request_hash, record.status, record.response, record.expires_at);
+    if (!added) return std::unexpected(added.error());
+    return {};
+}
+
+bool is_rejected(const core::Batch& batch) {
+    return batch.state == core::BatchState::ended && batch.end_reason == core::EndReason::rejected;
+}
+
 Result<> check_active(Tx& tx, const BatchDraft& draft) {
     if (draft.active_max == 0 || draft.batch.kind != core::BatchKind::batch) return {};
     auto rows = tx.db.query(sql::kCountActive, draft.batch.account.name);
@@ -54,14 +68,16 @@ Result<> check_active(Tx& tx, const BatchDraft& draft) {
     return fail(ErrorCode::exhausted, fmt::format("{} batches are active already", rows->number(0)));
 }
 
-Result<> insert_items(Tx& tx, const BatchRow& row, const std::vector<ItemDraft>& items,
+Result<> insert_items(Tx& tx, const BatchRow& row, const BatchDraft& draft,
                       const std::vector<std::uint32_t>& checksums) {
-    for (std::uint32_t at = 0; at < items.size(); ++at) {
-        const ItemDraft& item = items[at];
+    for (std::uint32_t at = 0; at < draft.items.size(); ++at) {
+        const ItemDraft& item = draft.items[at];
         const std::optional<std::int64_t> about = subject_key(row.batch.account, item.subject);
         const auto subject = about ? std::optional<std::string_view>(item.subject.text) : std::nullopt;
+        std::optional<std::int64_t> name;
+        if (draft.items_named && item.custom_id) name = name_key(row.batch.id, *item.custom_id);
         const auto added = tx.db.run(sql::kInsertItem, row.key(at), item.body_offset, item.body_bytes,
-                                     checksums[at], item.custom_id, subject, about);
+                                     checksums[at], item.custom_id, subject, about, name);
         if (!added) return std::unexpected(added.error());
     }
     return {};
@@ -71,20 +87,28 @@ Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spo
                                  const std::vector<std::uint32_t>& checksums) {
     if (const auto allowed = check_active(tx, draft); !allowed) return std::unexpected(allowed.error());
     if (draft.idempotency) {
-        const auto noted = insert_idempotent(tx, *draft.idempotency);
+        const auto noted = draft.idempotency_replaces ? replace_idempotent(tx, *draft.idempotency)
+                                                      : insert_idempotent(tx, *draft.idempotency);
         if (!noted) return std::unexpected(noted.error());
     }
     BatchRow row;
     row.batch = draft.batch;
     core::Batch& batch = row.batch;
-    batch.state = core::BatchState::accepted;
-    batch.end_reason = core::EndReason::none;
+    if (!is_rejected(batch)) {
+        batch.state = core::BatchState::accepted;
+        batch.end_reason = core::EndReason::none;
+        batch.ended_at.reset();
+        batch.results_bytes.reset();
+    }
     batch.counts = {.queued = static_cast<std::uint32_t>(draft.items.size())};
-    batch.ended_at.reset();
-    batch.results_bytes.reset();
+    batch.usage = {};
+    batch.cancel_requested_at.reset();
+    batch.archived_at.reset();
     const auto added = tx.db.run(sql::kInsertBatch, IdBytes(batch.id), batch.account.name, batch.dialect,
                                  batch.kind, batch.model, batch.tag, batch.counts.queued, batch.created_at,
-                                 batch.expires_at, batch.purge_at, body.size());
+                                 batch.expires_at, batch.purge_at, body.size(), batch.keep_for.count(),
+                                 batch.archive_at, batch.state, batch.end_reason, batch.ended_at,
+                                 batch.results_bytes);
     if (!added) return std::unexpected(added.error());
     row.row = tx.db.last_insert_row();
     row.body_bytes = body.size();
@@ -97,8 +121,11 @@ Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spo
     if (!placed) return std::unexpected(placed.error());
     const auto shared = tx.db.run(sql::kInsertShared, row.row, batch.shared);
     if (!shared) return std::unexpected(shared.error());
-    const auto items = insert_items(tx, row, draft.items, checksums);
+    const auto items = insert_items(tx, row, draft, checksums);
     if (!items) return std::unexpected(items.error());
+    if (is_rejected(batch)) {
+        if (const auto told = insert_ended_event(tx, batch); !told) return std::unexpected(told.error());
+    }
     tx.inserted(row);
     return batch;
 }
@@ -110,11 +137,22 @@ Result<std::unique_ptr<BodySpool>> SqliteBatches::new_body() {
     return std::make_unique<FileSpool>(*engine_->disk, engine_->paths.spool() / fmt::format("{}", ++spools_));
 }
 
+Result<std::unique_ptr<BodySpool>> SqliteBatches::body_of(const Descriptor& file, std::uint64_t bytes) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    auto spool =
+        std::make_unique<FileSpool>(*engine_->disk, engine_->paths.spool() / fmt::format("{}", ++spools_));
+    if (const auto shared = spool->share(file.fd(), bytes); !shared) return std::unexpected(shared.error());
+    return spool;
+}
+
 Result<core::Batch> SqliteBatches::create(BatchDraft draft, std::unique_ptr<BodySpool> body) {
     if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
     auto* const spool = dynamic_cast<FileSpool*>(body.get());
     CHECK(spool != nullptr, "a body comes from new_body() of the same store");
-    if (draft.items.empty()) return fail(ErrorCode::invalid, "a batch has at least one item");
+    if (draft.items.empty() != is_rejected(draft.batch)) {
+        return fail(ErrorCode::invalid, "a batch has at least one item, unless it was rejected");
+    }
+    if (is_rejected(draft.batch)) draft.batch.results_bytes = 0;
     if (draft.items.size() > kItemsMax) return fail(ErrorCode::too_large, "a batch has too many items");
     const auto bytes = spool->bytes();
     if (!bytes) return std::unexpected(bytes.error());
@@ -166,8 +204,12 @@ Result<std::optional<IdempotencyRecord>> SqliteBatches::find_idempotent(const Ac
                              rows->as<int>(1), rows->text(2),      rows->time(3)};
 }
 
-Result<> SqliteBatches::forget_idempotent(Timestamp now) {
-    const auto done = engine_->writer.run([&](Tx& tx) { return tx.db.run(sql::kForgetIdempotent, now); });
+Result<> SqliteBatches::forget_old(Timestamp now) {
+    const auto done = engine_->writer.run([&](Tx& tx) -> Result<int> {
+        const auto forgotten = tx.db.run(sql::kForgetIdempotent, now);
+        if (!forgotten) return forgotten;
+        return tx.db.run(sql::kForgetPlaces, now - kPlaceKept);
+    });
     if (!done) return std::unexpected(done.error());
     return {};
 }

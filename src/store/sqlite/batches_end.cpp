@@ -1,9 +1,10 @@
-#include <map>
+#include <functional>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "store/sqlite/results_file.h"
 #include "store/sqlite/sqlite_batches.h"
+#include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/statements.h"
 
 namespace sheaf::store {
@@ -52,6 +53,11 @@ Result<core::Batch> apply_event(Tx& tx, const BatchId& id, core::BatchEvent even
     return row.batch;
 }
 
+Error missing_is_corrupt(Error error) {
+    if (error.code == ErrorCode::not_found) error.code = ErrorCode::corrupt;
+    return error;
+}
+
 // Joins `range` to the last one when it follows on it.
 void add_range(std::vector<SegmentLog::Range>& ranges, SegmentLog::Range range) {
     if (!ranges.empty() && ranges.back().segment == range.segment &&
@@ -76,39 +82,49 @@ Result<core::Batch> SqliteBatches::apply(const BatchId& id, core::BatchEvent eve
     return engine_->writer.run([&](Tx& tx) { return apply_event(tx, id, event, now); });
 }
 
-Result<SqliteBatches::Layout> SqliteBatches::lay_out(const BatchRow& row, const Render& render) {
+Result<SqliteBatches::LaidOut> SqliteBatches::lay_out(const BatchRow& row, const Layout& layout) {
     auto snapshot = engine_->readers.snapshot();
     if (!snapshot) return std::unexpected(snapshot.error());
-    auto writer = ResultsWriter::create(*engine_->disk, engine_->paths.spooled_results(row.batch.id));
+    auto writer = ResultsWriter::create(*engine_->disk, engine_->paths.spooled_results(row.batch.id),
+                                        row.batch.counts.total());
     if (!writer) return std::unexpected(writer.error());
-    auto rows = snapshot->db().query(sql::kItemsFrom, row.row, row.first_key(), row.end_key(), -1);
-    if (!rows) return std::unexpected(rows.error());
-    std::map<std::int64_t, std::int64_t> records;
-    for (;;) {
-        const auto more = rows->next();
-        if (!more) return std::unexpected(more.error());
-        if (!*more) break;
-        const ItemRow item = read_item(*rows, row.batch.id);
-        if (!item.line) {
-            if (const auto added = writer->add(render(row.batch, item.head)); !added) {
-                return std::unexpected(added.error());
-            }
-            continue;
+    LaidOut laid_out;
+    const auto add = [&](const ItemRow& item) -> Result<> {
+        const std::uint32_t ordinal = item.head.id.ordinal;
+        if (!item.line) return writer->add(ordinal, layout.render(row.batch, item.head));
+        const auto line = engine_->lines.read(*item.line, {row.row, ordinal});
+        if (!line) return std::unexpected(missing_is_corrupt(line.error()));
+        ++laid_out.records[item.line->segment];
+        return writer->add(ordinal, *line);
+    };
+    const auto add_where = [&](const auto& wanted) -> Result<> {
+        auto rows = snapshot->db().query(sql::kItemsFrom, row.row, row.first_key(), row.end_key(), -1);
+        if (!rows) return std::unexpected(rows.error());
+        for (;;) {
+            const auto more = rows->next();
+            if (!more) return std::unexpected(more.error());
+            if (!*more) return {};
+            const ItemRow item = read_item(*rows, row.batch.id);
+            if (!wanted(item.head.state)) continue;
+            if (const auto added = add(item); !added) return added;
         }
-        auto line = engine_->lines.read(*item.line, {row.row, item.head.id.ordinal});
-        if (!line) {
-            if (line.error().code == ErrorCode::not_found) line.error().code = ErrorCode::corrupt;
-            return std::unexpected(line.error());
-        }
-        if (const auto added = writer->add(*line); !added) return std::unexpected(added.error());
-        ++records[item.line->segment];
+    };
+    const auto succeeded = [](core::ItemState state) { return state == core::ItemState::succeeded; };
+    Result<> added;
+    if (layout.order == core::ItemCodec::Order::submission) {
+        added = add_where([](core::ItemState) { return true; });
+    } else {
+        added = add_where(succeeded);
+        laid_out.succeeded_bytes = writer->line_bytes();
+        if (added) added = add_where(std::not_fn(succeeded));
     }
-    const auto bytes = writer->finish();
-    if (!bytes) return std::unexpected(bytes.error());
-    return Layout{*bytes, {records.begin(), records.end()}};
+    if (!added) return std::unexpected(added.error());
+    laid_out.line_bytes = writer->line_bytes();
+    if (const auto done = writer->finish(); !done) return std::unexpected(done.error());
+    return laid_out;
 }
 
-Result<core::Batch> SqliteBatches::publish(const BatchId& id, const Render& render) {
+Result<core::Batch> SqliteBatches::publish(const BatchId& id, const Layout& layout) {
     if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
     const BatchLocks::Held held(engine_->locks, id);
     BatchRow row;
@@ -131,8 +147,8 @@ Result<core::Batch> SqliteBatches::publish(const BatchId& id, const Render& rend
         }
         return std::unexpected(error);
     };
-    const auto layout = lay_out(row, render);
-    if (!layout) return give_up(layout.error());
+    const auto laid_out = lay_out(row, layout);
+    if (!laid_out) return give_up(laid_out.error());
     auto named = engine_->disk->remove(engine_->paths.results(id));
     if (named) named = engine_->disk->link(spooled, engine_->paths.results(id));
     if (named) named = engine_->disk->sync_directory(engine_->paths.results());
@@ -143,9 +159,15 @@ Result<core::Batch> SqliteBatches::publish(const BatchId& id, const Render& rend
         if (!found) return std::unexpected(found.error());
         if (!*found) return std::unexpected(no_batch());
         BatchRow now = std::move(**found);
-        now.batch.results_bytes = layout->line_bytes;
+        now.batch.results_bytes = laid_out->line_bytes;
         if (const auto stored = tx.update(now); !stored) return std::unexpected(stored.error());
-        for (const auto& [segment, count] : layout->records) {
+        if (layout.files) {
+            for (const core::File& file :
+                 layout.files(now.batch, laid_out->succeeded_bytes, laid_out->line_bytes)) {
+                if (const auto kept = insert_file(tx, file); !kept) return std::unexpected(kept.error());
+            }
+        }
+        for (const auto& [segment, count] : laid_out->records) {
             const auto dropped = tx.db.run(sql::kDropRecords, Stream::lines, segment, count);
             if (!dropped) return std::unexpected(dropped.error());
         }
@@ -211,6 +233,72 @@ Result<Engine::Ranges> SqliteBatches::ranges_of(Tx& tx, const BatchRow& row) {
     return ranges;
 }
 
+Result<Engine::Ranges> SqliteBatches::drop_contents(Tx& tx, const BatchRow& row) {
+    auto ranges = ranges_of(tx, row);
+    if (!ranges) return ranges;
+    if (!row.batch.results_bytes) {
+        auto counted = tx.db.query(sql::kCountLines, row.first_key(), row.end_key());
+        if (!counted) return std::unexpected(counted.error());
+        for (;;) {
+            const auto more = counted->next();
+            if (!more) return std::unexpected(more.error());
+            if (!*more) break;
+            const auto dropped =
+                tx.db.run(sql::kDropRecords, Stream::lines, counted->number(0), counted->number(1));
+            if (!dropped) return std::unexpected(dropped.error());
+        }
+    }
+    if (row.body_segment) {
+        const auto dropped = tx.db.run(sql::kDropRecords, Stream::bodies, *row.body_segment, 1);
+        if (!dropped) return std::unexpected(dropped.error());
+    }
+    auto done = tx.db.run(sql::kInsertRemoval, IdBytes(row.batch.id), Bytes{Engine::encode(*ranges)});
+    if (done) done = tx.db.run(sql::kDeleteItems, row.first_key(), row.end_key());
+    if (done) done = tx.db.run(sql::kDeleteFilesOfBatch, IdBytes(row.batch.id));
+    if (!done) return std::unexpected(done.error());
+    return ranges;
+}
+
+Result<> SqliteBatches::settle(const BatchId& id, const Engine::Ranges& ranges) {
+    {
+        const std::scoped_lock lock(mutex_);
+        verified_.erase(id);
+    }
+    if (const auto done = engine_->finish_removal(id, ranges); !done) return done;
+    return engine_->drop_dead_segments();
+}
+
+Result<core::Batch> SqliteBatches::archive(const BatchId& id, Timestamp now) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    const BatchLocks::Held held(engine_->locks, id);
+    core::Batch batch;
+    const auto dropped = engine_->writer.run([&](Tx& tx) -> Result<std::optional<Engine::Ranges>> {
+        auto found = tx.find_batch(id);
+        if (!found) return std::unexpected(found.error());
+        if (!*found) return std::unexpected(no_batch());
+        BatchRow row = std::move(**found);
+        if (row.batch.state != core::BatchState::ended)
+            return fail(ErrorCode::conflict, "the batch has not ended");
+        batch = row.batch;
+        if (row.batch.archived_at) return std::nullopt;
+        auto ranges = drop_contents(tx, row);
+        if (!ranges) return std::unexpected(ranges.error());
+        row.batch.archived_at = now;
+        row.batch.results_bytes = row.batch.results_bytes.value_or(0);
+        row.body_segment.reset();
+        const auto unplaced = tx.db.run(sql::kPlaceBody, row.row, row.key(row.cursor), row.body_segment, 0);
+        if (!unplaced) return std::unexpected(unplaced.error());
+        if (const auto stored = tx.update(row); !stored) return std::unexpected(stored.error());
+        batch = row.batch;
+        return *ranges;
+    });
+    if (!dropped) return std::unexpected(dropped.error());
+    if (*dropped) {
+        if (const auto settled = settle(id, **dropped); !settled) return std::unexpected(settled.error());
+    }
+    return batch;
+}
+
 Result<> SqliteBatches::remove(const BatchId& id) {
     if (const auto ready = engine_->may_write_batches(); !ready) return ready;
     const BatchLocks::Held held(engine_->locks, id);
@@ -221,40 +309,18 @@ Result<> SqliteBatches::remove(const BatchId& id) {
         const BatchRow& row = **found;
         if (row.batch.state != core::BatchState::ended)
             return fail(ErrorCode::conflict, "the batch has not ended");
-        auto ranges = ranges_of(tx, row);
+        auto ranges = drop_contents(tx, row);
         if (!ranges) return ranges;
-        if (!row.batch.results_bytes) {
-            auto counted = tx.db.query(sql::kCountLines, row.first_key(), row.end_key());
-            if (!counted) return std::unexpected(counted.error());
-            for (;;) {
-                const auto more = counted->next();
-                if (!more) return std::unexpected(more.error());
-                if (!*more) break;
-                const auto dropped =
-                    tx.db.run(sql::kDropRecords, Stream::lines, counted->number(0), counted->number(1));
-                if (!dropped) return std::unexpected(dropped.error());
-            }
-        }
-        if (row.body_segment) {
-            const auto dropped = tx.db.run(sql::kDropRecords, Stream::bodies, *row.body_segment, 1);
-            if (!dropped) return std::unexpected(dropped.error());
-        }
-        auto done = tx.db.run(sql::kInsertRemoval, IdBytes(id), Bytes{Engine::encode(*ranges)});
-        if (done) done = tx.db.run(sql::kDeleteItems, row.first_key(), row.end_key());
-        if (done) done = tx.db.run(sql::kDeleteShared, row.row);
+        auto done = tx.db.run(sql::kDeleteShared, row.row);
         if (done) done = tx.db.run(sql::kDeleteEvents, IdBytes(id));
+        if (done && row.batch.kind == core::BatchKind::batch) done = tx.db.run(sql::kKeepPlace, row.row);
         if (done) done = tx.db.run(sql::kDeleteBatch, row.row);
         if (!done) return std::unexpected(done.error());
         tx.removed(id);
         return ranges;
     });
     if (!removed) return std::unexpected(removed.error());
-    {
-        const std::scoped_lock lock(mutex_);
-        verified_.erase(id);
-    }
-    if (const auto done = engine_->finish_removal(id, *removed); !done) return done;
-    return engine_->drop_dead_segments();
+    return settle(id, *removed);
 }
 
 }  // namespace sheaf::store

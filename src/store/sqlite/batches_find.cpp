@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <limits>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -65,7 +68,7 @@ Result<Page<core::Batch>> SqliteBatches::list(const BatchQuery& query) {
         for (const StateFilter& filter : query.states) {
             const auto reason =
                 filter.state == core::BatchState::ended ? filter.reason : core::EndReason::none;
-            numbers.push_back(static_cast<int>(filter.state) * 4 + static_cast<int>(reason));
+            numbers.push_back(static_cast<int>(filter.state) * 8 + static_cast<int>(reason));
         }
         states = fmt::format("[{}]", fmt::join(numbers, ","));
     }
@@ -92,6 +95,43 @@ Result<Page<core::Batch>> SqliteBatches::list(const BatchQuery& query) {
     }
 }
 
+Result<CursorPage> SqliteBatches::list_beside(const CursorQuery& query) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    CursorPage page;
+    const auto place_of = [&](const std::optional<BatchId>& id, std::int64_t none) -> Result<std::int64_t> {
+        if (!id) return none;
+        auto rows = snapshot->db().query(sql::kPlaceOfBatch, IdBytes(*id), query.account.name);
+        if (!rows) return std::unexpected(rows.error());
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) page.cursor_unknown = true;
+        return *more ? rows->number(0) : none;
+    };
+    const auto below = place_of(query.older_than, std::numeric_limits<std::int64_t>::max());
+    if (!below) return std::unexpected(below.error());
+    const auto above = place_of(query.newer_than, 0);
+    if (!above) return std::unexpected(above.error());
+    if (page.cursor_unknown) return page;
+
+    const bool oldest_first = query.newer_than && !query.older_than;
+    const char* const of_dialect = oldest_first ? sql::kBatchesOldestFirst : sql::kBatchesNewestFirst;
+    const char* const of_all = oldest_first ? sql::kAllBatchesOldestFirst : sql::kAllBatchesNewestFirst;
+    auto rows = snapshot->db().query(query.dialect.empty() ? of_all : of_dialect, query.account.name,
+                                     query.dialect, *below, *above, std::uint64_t{query.count} + 1);
+    if (!rows) return std::unexpected(rows.error());
+    for (;;) {
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) break;
+        page.has_more = page.rows.size() == query.count;
+        if (page.has_more) break;
+        page.rows.push_back(read_batch(*rows).batch);
+    }
+    if (oldest_first) std::ranges::reverse(page.rows);
+    return page;
+}
+
 Result<std::vector<core::Batch>> SqliteBatches::unfinished() {
     return batches_where(*engine_, sql::kUnfinishedBatches);
 }
@@ -102,6 +142,10 @@ Result<std::vector<core::Batch>> SqliteBatches::unpublished() {
 
 Result<std::vector<core::Batch>> SqliteBatches::due_for_purge(Timestamp now, std::uint32_t count_max) {
     return batches_where(*engine_, sql::kBatchesToPurge, now, count_max);
+}
+
+Result<std::vector<core::Batch>> SqliteBatches::due_for_archive(Timestamp now, std::uint32_t count_max) {
+    return batches_where(*engine_, sql::kBatchesToArchive, now, count_max);
 }
 
 }  // namespace sheaf::store

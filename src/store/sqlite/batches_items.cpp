@@ -175,6 +175,40 @@ Result<ItemOfBatch> SqliteBatches::find_item(const AccountId& account, const Ite
     return ItemOfBatch{std::move(batch->batch), std::move(item->head)};
 }
 
+Result<ItemOfBatch> SqliteBatches::find_named(const AccountId& account, const BatchId& id,
+                                              std::string_view custom_id) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    auto batch = find_batch_row(snapshot->db(), id);
+    if (!batch) return std::unexpected(batch.error());
+    if (batch->batch.account != account) return std::unexpected(no_item());
+    auto rows = snapshot->db().query(sql::kFindNamed, batch->row, name_key(id, custom_id), custom_id,
+                                     batch->first_key(), batch->end_key());
+    if (!rows) return std::unexpected(rows.error());
+    const auto more = rows->next();
+    if (!more) return std::unexpected(more.error());
+    if (!*more) return std::unexpected(no_item());
+    return ItemOfBatch{std::move(batch->batch), read_item(*rows, id).head};
+}
+
+Result<std::vector<core::ItemHead>> SqliteBatches::read_heads(const BatchId& id, std::uint32_t first,
+                                                              std::uint32_t count_max) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    const auto batch = find_batch_row(snapshot->db(), id);
+    if (!batch) return std::unexpected(batch.error());
+    auto rows =
+        snapshot->db().query(sql::kItemsFrom, batch->row, batch->key(first), batch->end_key(), count_max);
+    if (!rows) return std::unexpected(rows.error());
+    std::vector<core::ItemHead> heads;
+    for (;;) {
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return heads;
+        heads.push_back(read_item(*rows, id).head);
+    }
+}
+
 Result<std::string> SqliteBatches::read_item_body(const ItemId& id) {
     return read_steadily([&]() -> Result<std::string> {
         auto snapshot = engine_->readers.snapshot();

@@ -130,7 +130,7 @@ TEST_F(SqliteFaults, AFullDiskChangesNothingAndWorkGoesOnWhenThereIsRoom) {
 
     faults_.is_full = false;
     EXPECT_EQ(store->items().finish(results_of({leases[1]}))->ended.size(), 1U);
-    EXPECT_TRUE(store->batches().publish(batch.id(), rendered_line));
+    EXPECT_TRUE(store->batches().publish(batch.id(), {.render = rendered_line}));
     EXPECT_TRUE(ABatch(1).create(*store));
 }
 
@@ -202,7 +202,7 @@ TEST_F(SqliteFaults, ADamagedLineIsNeverServed) {
     store = open();
     EXPECT_TRUE(store->batches().read_lines(batch.id(), 0, 1, 1 << 20));
     EXPECT_EQ(store->batches().read_lines(batch.id(), 1, 1, 1 << 20).error().code, ErrorCode::corrupt);
-    EXPECT_EQ(store->batches().publish(batch.id(), rendered_line).error().code, ErrorCode::corrupt);
+    EXPECT_EQ(store->batches().publish(batch.id(), {.render = rendered_line}).error().code, ErrorCode::corrupt);
     EXPECT_TRUE(store->health());
     EXPECT_TRUE(store->batches().remove(batch.id()));
 }
@@ -212,7 +212,7 @@ TEST_F(SqliteFaults, DamagedResultsAreNeverServed) {
     auto store = open();
     ASSERT_TRUE(batch.create(*store));
     ASSERT_TRUE(store->items().finish(results_of(claim(*store, batch.id(), 2))));
-    ASSERT_TRUE(store->batches().publish(batch.id(), rendered_line));
+    ASSERT_TRUE(store->batches().publish(batch.id(), {.render = rendered_line}));
     store.reset();
     flip_byte_at(only_file_in(data() / "results"), line_of(batch.id().item(0)).substr(0, 30));
     store = open();
@@ -233,7 +233,7 @@ TEST_F(SqliteFaults, TheBytesOfARemovedBatchAreGoneFromTheDisk) {
             ASSERT_TRUE(store->items().finish(results_of(claim(*store, batch.id(), 2))));
             const std::string line = line_of(batch.id().item(1));
             ASSERT_TRUE(is_on_disk(data(), line));
-            if (published) ASSERT_TRUE(store->batches().publish(batch.id(), rendered_line));
+            if (published) ASSERT_TRUE(store->batches().publish(batch.id(), {.render = rendered_line}));
             ASSERT_TRUE(store->batches().remove(batch.id()));
             EXPECT_FALSE(is_on_disk(data(), line)) << bytes << published;
             EXPECT_FALSE(is_on_disk(data(), batch.body_of(1))) << bytes << published;
@@ -253,7 +253,7 @@ TEST_F(SqliteFaults, SegmentsWithoutLiveLinesAreRemoved) {
         ids.push_back(batch.id());
     }
     EXPECT_TRUE(fs::exists(data() / "log" / "00000003.seg"));
-    for (const BatchId& id : ids) ASSERT_TRUE(store->batches().publish(id, rendered_line));
+    for (const BatchId& id : ids) ASSERT_TRUE(store->batches().publish(id, {.render = rendered_line}));
     EXPECT_FALSE(fs::exists(data() / "log" / "00000001.seg"));
     EXPECT_FALSE(fs::exists(data() / "log" / "00000002.seg"));
     EXPECT_TRUE(fs::exists(data() / "log" / "00000003.seg")) << "the one being written stays";

@@ -69,7 +69,7 @@ std::unique_ptr<Store> open_at(const std::filesystem::path& directory) {
         }
         const auto unpublished = store->batches().unpublished().value();
         for (const core::Batch& batch : unpublished) {
-            CHECK(store->batches().publish(batch.id, rendered_line), "published");
+            CHECK(store->batches().publish(batch.id, {.render = rendered_line}), "published");
             tell(pipe, {Told::What::published, batch.id});
             if (random() % 4 != 0) continue;
             CHECK(store->batches().remove(batch.id), "removed");

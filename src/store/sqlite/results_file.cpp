@@ -1,6 +1,9 @@
 #include "store/sqlite/results_file.h"
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
+#include <vector>
 
 #include "base/hash.h"
 
@@ -22,27 +25,25 @@ Error damaged() {
 
 }  // namespace
 
-Result<ResultsWriter> ResultsWriter::create(Disk& disk, const std::filesystem::path& path) {
+Result<ResultsWriter> ResultsWriter::create(Disk& disk, const std::filesystem::path& path,
+                                            std::uint32_t count) {
     auto file = disk.create(path);
     if (!file) return std::unexpected(file.error());
-    return ResultsWriter(disk, std::move(*file));
+    return ResultsWriter(disk, std::move(*file), std::string(count * sizeof(Entry), '\0'));
 }
 
-Result<> ResultsWriter::add(std::string_view line) {
-    const Entry entry{line_bytes_, static_cast<std::uint32_t>(line.size()), crc32c(line, count_)};
-    entries_.append(reinterpret_cast<const char*>(&entry), sizeof entry);
+Result<> ResultsWriter::add(std::uint32_t ordinal, std::string_view line) {
+    const Entry entry{line_bytes_, static_cast<std::uint32_t>(line.size()), crc32c(line, ordinal)};
+    std::memcpy(entries_.data() + ordinal * sizeof entry, &entry, sizeof entry);
     line_bytes_ += line.size();
-    ++count_;
     buffer_ += line;
     return buffer_.size() < kBufferBytes ? Result<>{} : flush();
 }
 
-Result<std::uint64_t> ResultsWriter::finish() {
+Result<> ResultsWriter::finish() {
     buffer_ += entries_;
-    if (const auto done = flush(); !done) return std::unexpected(done.error());
-    if (const auto done = disk_->sync(file_.fd(), "a results file"); !done)
-        return std::unexpected(done.error());
-    return line_bytes_;
+    if (const auto done = flush(); !done) return done;
+    return disk_->sync(file_.fd(), "a results file");
 }
 
 Result<> ResultsWriter::flush() {
@@ -71,13 +72,18 @@ Result<> verify_results(int fd, std::uint64_t line_bytes, std::uint32_t count) {
     const auto size = size_of(fd);
     if (!size) return std::unexpected(size.error());
     if (*size != line_bytes + std::uint64_t{count} * sizeof(Entry)) return std::unexpected(damaged());
-    std::string entries(count * sizeof(Entry), '\0');
-    if (const auto got = read_at(fd, entries.data(), entries.size(), line_bytes); !got) return got;
+    std::vector<Entry> entries(count);
+    if (const auto got =
+            read_at(fd, reinterpret_cast<char*>(entries.data()), count * sizeof(Entry), line_bytes);
+        !got)
+        return got;
+    std::vector<std::uint32_t> in_file(count);
+    std::iota(in_file.begin(), in_file.end(), 0U);
+    std::ranges::stable_sort(in_file, {}, [&](std::uint32_t ordinal) { return entries[ordinal].offset; });
     std::string buffer;
     std::uint64_t at = 0;
-    for (std::uint32_t ordinal = 0; ordinal < count; ++ordinal) {
-        Entry entry;
-        std::memcpy(&entry, entries.data() + ordinal * sizeof entry, sizeof entry);
+    for (const std::uint32_t ordinal : in_file) {
+        const Entry& entry = entries[ordinal];
         if (entry.offset != at || entry.bytes > line_bytes - at) return std::unexpected(damaged());
         buffer.resize(entry.bytes);
         if (const auto got = read_at(fd, buffer.data(), buffer.size(), at); !got) return got;

@@ -10,18 +10,23 @@
 
 namespace sheaf::store {
 
-// The finished results of a batch: its lines in order, and after them, beyond what clients are sent, an entry
-// of 16 bytes for each (offset, length, CRC-32C), so that any line is found and checked by itself.
+// The finished results of a batch: its lines, and after them, beyond what clients are sent, an entry of 16
+// bytes for each item in submission order (offset, length, CRC-32C), so that any line is found and checked by
+// itself.
 class ResultsWriter {
 public:
-    static Result<ResultsWriter> create(Disk& disk, const std::filesystem::path& path);
+    static Result<ResultsWriter> create(Disk& disk, const std::filesystem::path& path, std::uint32_t count);
 
-    Result<> add(std::string_view line);
-    // Writes what is left and syncs; the bytes of all lines.
-    Result<std::uint64_t> finish();
+    // Lines may come in any order, each ordinal below `count` once.
+    Result<> add(std::uint32_t ordinal, std::string_view line);
+    // The bytes of all lines so far.
+    std::uint64_t line_bytes() const { return line_bytes_; }
+    // Writes what is left and syncs.
+    Result<> finish();
 
 private:
-    ResultsWriter(Disk& disk, File file) : disk_(&disk), file_(std::move(file)) {}
+    ResultsWriter(Disk& disk, File file, std::string entries)
+        : disk_(&disk), file_(std::move(file)), entries_(std::move(entries)) {}
     Result<> flush();
 
     Disk* disk_;
@@ -30,7 +35,6 @@ private:
     std::uint64_t written_ = 0;
     std::uint64_t line_bytes_ = 0;
     std::string entries_;
-    std::uint32_t count_ = 0;
 };
 
 // `line_bytes` is what finish() said. corrupt: the line is not what was written.

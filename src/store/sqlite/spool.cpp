@@ -1,11 +1,19 @@
 #include "store/sqlite/spool.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace sheaf::store {
+namespace {
+
+constexpr std::size_t kCopiedAtOnce = std::size_t{1} << 20;
+
+}  // namespace
 
 FileSpool::~FileSpool() {
     if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
@@ -27,6 +35,30 @@ Result<> FileSpool::append(std::string_view bytes) {
     }
     if (const auto written = disk_->write_at(file_.fd(), bytes, size_); !written) return written;
     size_ += bytes.size();
+    return {};
+}
+
+Result<> FileSpool::share(int fd, std::uint64_t bytes) {
+    if (bytes <= kMemoryMax) {
+        memory_.resize(bytes);
+        return read_at(fd, memory_.data(), bytes, 0);
+    }
+    // By its descriptor: whoever removes the file's name meanwhile takes nothing away from us.
+    const std::string source = "/proc/self/fd/" + std::to_string(fd);
+    if (::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+        auto file = open_for_read(path_);
+        if (!file) return std::unexpected(file.error());
+        file_ = std::move(*file);
+        size_ = bytes;
+        return {};
+    }
+    // On another file system, or its last name is gone already.
+    std::string piece(kCopiedAtOnce, '\0');
+    for (std::uint64_t at = 0; at < bytes; at += piece.size()) {
+        piece.resize(std::min<std::uint64_t>(kCopiedAtOnce, bytes - at));
+        if (const auto got = read_at(fd, piece.data(), piece.size(), at); !got) return got;
+        if (const auto added = append(piece); !added) return added;
+    }
     return {};
 }
 

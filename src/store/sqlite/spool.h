@@ -21,6 +21,9 @@ public:
     Result<> append(std::string_view bytes) override;
     Result<std::string_view> bytes() override;
 
+    // Takes the bytes of an open file, which stays as it is, in place of append().
+    Result<> share(int fd, std::uint64_t bytes);
+
     bool in_file() const { return static_cast<bool>(file_); }
     const std::filesystem::path& path() const { return path_; }
     int fd() const { return file_.fd(); }

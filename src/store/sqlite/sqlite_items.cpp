@@ -154,6 +154,7 @@ Result<Recorded> record(Tx& tx, Group& group, const ItemResult& result) {
     if (!stored) return std::unexpected(stored.error());
     --row.batch.counts.running;
     ++row.batch.counts.of(result.state);
+    row.batch.usage += result.usage;
     if (row.batch.counts.unfinished() == 0) {
         row.batch = *core::after_event(std::move(row.batch), core::BatchEvent::drained, result.finished_at);
     }

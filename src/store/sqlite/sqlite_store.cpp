@@ -3,6 +3,7 @@
 #include "store/sqlite/engine.h"
 #include "store/sqlite/sqlite_assets.h"
 #include "store/sqlite/sqlite_batches.h"
+#include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/sqlite_items.h"
 #include "store/sqlite/sqlite_keys.h"
 
@@ -16,11 +17,13 @@ public:
           batches_(*engine_),
           items_(*engine_),
           assets_(*engine_),
+          files_(*engine_),
           keys_(*engine_) {}
 
     Batches& batches() override { return batches_; }
     ItemQueue& items() override { return items_; }
     Assets& assets() override { return assets_; }
+    Files& files() override { return files_; }
     Keys& keys() override { return keys_; }
     Result<> health() override { return engine_->disk->usable(); }
 
@@ -29,6 +32,7 @@ private:
     SqliteBatches batches_;
     SqliteItems items_;
     SqliteAssets assets_;
+    SqliteFiles files_;
     SqliteKeys keys_;
 };
 

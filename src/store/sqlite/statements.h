@@ -5,7 +5,8 @@
     "b.row, b.id, b.account, b.dialect, b.kind, b.model, b.tag, b.state, b.end_reason, b.cursor, b.queued, " \
     "b.running, b.succeeded, b.failed, b.canceled, b.expired, b.created_at, b.expires_at, b.purge_at, "      \
     "b.ended_at, b.results_bytes, b.body_segment, b.body_start, b.body_bytes, "                              \
-    "(SELECT shared FROM batch_shared s WHERE s.row = b.row)"
+    "(SELECT shared FROM batch_shared s WHERE s.row = b.row), b.input_tokens, b.output_tokens, "             \
+    "b.cached_tokens, b.reasoning_tokens, b.keep_for, b.cancel_requested_at, b.archive_at, b.archived_at"
 // The state as others see it: claimed items are running (migrations/0001_initial.h).
 #define SHEAF_ITEM_STATE "(CASE WHEN i.state = 0 AND i.key < b.cursor THEN 1 ELSE i.state END)"
 #define SHEAF_ITEM_COLUMNS                                                                          \
@@ -15,13 +16,17 @@
 #define SHEAF_ASSET_COLUMNS                                                                            \
     "id, account, method, state, filename, source_url, blob_key, bytes, type, mime_type, duration_s, " \
     "details, user_metadata, error, wants_hls, wants_thumbnail, created_at"
+#define SHEAF_FILE_COLUMNS \
+    "id, account, purpose, filename, bytes, created_at, expires_at, blob_key, batch, start"
+#define SHEAF_FILE_UPLOAD_COLUMNS                                                                     \
+    "id, account, state, purpose, filename, mime_type, bytes, file_lifetime, file, created_at, expires_at"
 #define SHEAF_UPLOAD_COLUMNS                                                                    \
     "id, account, asset, state, total_bytes, chunk_bytes, created_at, updated_at, expires_at, " \
     "chunks_reported, bytes_reported"
 
 namespace sheaf::store::sql {
 
-inline constexpr int kBatchColumnCount = 25;
+inline constexpr int kBatchColumnCount = 33;
 
 inline constexpr const char* kBegin = "BEGIN IMMEDIATE";
 inline constexpr const char* kBeginRead = "BEGIN";
@@ -37,23 +42,52 @@ inline constexpr const char* kCountActive =
     "SELECT count(*) FROM batches WHERE account = ?1 AND kind = 0 AND state < 3";
 inline constexpr const char* kInsertBatch =
     "INSERT INTO batches(id, account, dialect, kind, model, tag, state, end_reason, cursor, queued, running, "
-    "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes) "
-    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, ?7, 0, 0, 0, 0, 0, ?8, ?9, ?10, 0, ?11)";
+    "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes, keep_for, "
+    "archive_at, ended_at, results_bytes) "
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?14, ?15, 0, ?7, 0, 0, 0, 0, 0, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?16, ?17)";
 inline constexpr const char* kPlaceBody =
     "UPDATE batches SET cursor = ?2, body_segment = ?3, body_start = ?4 WHERE row = ?1";
 inline constexpr const char* kInsertShared = "INSERT INTO batch_shared(row, shared) VALUES(?1, ?2)";
 inline constexpr const char* kUpdateBatch =
     "UPDATE batches SET state = ?2, end_reason = ?3, cursor = ?4, queued = ?5, running = ?6, succeeded = ?7, "
-    "failed = ?8, canceled = ?9, expired = ?10, ended_at = ?11, results_bytes = ?12 WHERE row = ?1";
-// ?4: a JSON array of state * 4 + reason, or NULL. ?5: a JSON array of tags, or NULL.
+    "failed = ?8, canceled = ?9, expired = ?10, ended_at = ?11, results_bytes = ?12, purge_at = ?13, "
+    "cancel_requested_at = ?14, archived_at = ?15, input_tokens = ?16, output_tokens = ?17, "
+    "cached_tokens = ?18, reasoning_tokens = ?19 WHERE row = ?1";
+// ?2: empty for all. ?4: a JSON array of state * 8 + reason, or NULL. ?5: a JSON array of tags, or NULL.
 #define SHEAF_LIST_WHERE                                                                   \
-    " FROM batches b WHERE b.account = ?1 AND b.dialect = ?2 AND b.kind = ?3 "             \
-    "AND (?4 IS NULL OR b.state * 4 + b.end_reason IN (SELECT value FROM json_each(?4))) " \
+    " FROM batches b WHERE b.account = ?1 AND (?2 = '' OR b.dialect = ?2) AND b.kind = ?3 " \
+    "AND (?4 IS NULL OR b.state * 8 + b.end_reason IN (SELECT value FROM json_each(?4))) " \
     "AND (?5 IS NULL OR b.tag IN (SELECT value FROM json_each(?5)))"
 inline constexpr const char* kCountBatches = "SELECT count(*)" SHEAF_LIST_WHERE;
 inline constexpr const char* kListBatches = "SELECT " SHEAF_BATCH_COLUMNS SHEAF_LIST_WHERE
                                             " ORDER BY b.created_at DESC, b.id DESC LIMIT ?6 OFFSET ?7";
 #undef SHEAF_LIST_WHERE
+inline constexpr const char* kPlaceOfBatch =
+    "SELECT row FROM batches WHERE id = ?1 AND account = ?2 "
+    "UNION ALL SELECT row FROM batch_places WHERE id = ?1 AND account = ?2";
+#define SHEAF_BESIDE_WHERE \
+    " FROM batches b WHERE b.account = ?1 AND b.dialect = ?2 AND b.kind = 0 AND b.row < ?3 AND b.row > ?4 "
+inline constexpr const char* kBatchesNewestFirst =
+    "SELECT " SHEAF_BATCH_COLUMNS SHEAF_BESIDE_WHERE "ORDER BY b.row DESC LIMIT ?5";
+inline constexpr const char* kBatchesOldestFirst =
+    "SELECT " SHEAF_BATCH_COLUMNS SHEAF_BESIDE_WHERE "ORDER BY b.row LIMIT ?5";
+#undef SHEAF_BESIDE_WHERE
+#define SHEAF_BESIDE_WHERE                                                                                  \
+    " FROM batches b INDEXED BY batches_listed WHERE b.account = ?1 AND ?2 = '' AND b.kind = 0 AND b.row < ?3 " \
+    "AND b.row > ?4 "
+inline constexpr const char* kAllBatchesNewestFirst =
+    "SELECT " SHEAF_BATCH_COLUMNS SHEAF_BESIDE_WHERE "ORDER BY b.row DESC LIMIT ?5";
+inline constexpr const char* kAllBatchesOldestFirst =
+    "SELECT " SHEAF_BATCH_COLUMNS SHEAF_BESIDE_WHERE "ORDER BY b.row LIMIT ?5";
+#undef SHEAF_BESIDE_WHERE
+inline constexpr const char* kKeepPlace =
+    "INSERT INTO batch_places(id, account, row, created_at) SELECT id, account, row, created_at FROM batches "
+    "WHERE row = ?1";
+inline constexpr const char* kForgetPlaces = "DELETE FROM batch_places WHERE created_at <= ?1";
+inline constexpr const char* kBatchesToArchive =
+    "SELECT " SHEAF_BATCH_COLUMNS
+    " FROM batches b WHERE b.archive_at <= ?1 AND b.archived_at IS NULL AND b.state = 3 "
+    "ORDER BY b.archive_at LIMIT ?2";
 inline constexpr const char* kUnfinishedBatches =
     "SELECT " SHEAF_BATCH_COLUMNS " FROM batches b WHERE b.state < 3 ORDER BY b.created_at, b.id";
 inline constexpr const char* kUnpublishedBatches =
@@ -67,14 +101,19 @@ inline constexpr const char* kDeleteShared = "DELETE FROM batch_shared WHERE row
 inline constexpr const char* kInsertEvent =
     "INSERT INTO events(kind, account, batch, at) VALUES(?1, ?2, ?3, ?4)";
 inline constexpr const char* kDeleteEvents = "DELETE FROM events WHERE batch = ?1";
+inline constexpr const char* kDeleteFilesOfBatch = "DELETE FROM files WHERE batch = ?1";
 inline constexpr const char* kInsertRemoval = "INSERT INTO removals(id, ranges) VALUES(?1, ?2)";
 inline constexpr const char* kRemovals = "SELECT id, ranges FROM removals";
 inline constexpr const char* kDeleteRemoval = "DELETE FROM removals WHERE id = ?1";
 
 // Items.
 inline constexpr const char* kInsertItem =
-    "INSERT INTO items(key, state, body_offset, body_bytes, body_crc, custom_id, subject, subject_key) "
-    "VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7)";
+    "INSERT INTO items(key, state, body_offset, body_bytes, body_crc, custom_id, subject, subject_key, "
+    "name_key) VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+inline constexpr const char* kFindNamed =
+    "SELECT " SHEAF_ITEM_COLUMNS
+    " FROM items i JOIN batches b ON b.row = ?1 WHERE i.name_key = ?2 AND i.custom_id = ?3 AND i.key >= ?4 "
+    "AND i.key < ?5";
 inline constexpr const char* kFindItem =
     "SELECT " SHEAF_ITEM_COLUMNS " FROM items i JOIN batches b ON b.row = ?1 WHERE i.key = ?2";
 inline constexpr const char* kItemsFrom =
@@ -153,6 +192,9 @@ inline constexpr const char* kFindIdempotent =
 inline constexpr const char* kInsertIdempotent =
     "INSERT INTO idempotency(account, scope, key, request_hash, status, response, expires_at) "
     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
+inline constexpr const char* kReplaceIdempotent =
+    "INSERT OR REPLACE INTO idempotency(account, scope, key, request_hash, status, response, expires_at) "
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 inline constexpr const char* kForgetIdempotent = "DELETE FROM idempotency WHERE expires_at <= ?1";
 
 // Assets.
@@ -211,6 +253,44 @@ inline constexpr const char* kChunks =
     "SELECT position, bytes, etag, reported, uploaded_at FROM chunks WHERE upload = ?1 ORDER BY position";
 inline constexpr const char* kAcceptChunk =
     "UPDATE chunks SET reported = 1 WHERE upload = ?1 AND position = ?2";
+
+// Files.
+inline constexpr const char* kInsertFile =
+    "INSERT INTO files(" SHEAF_FILE_COLUMNS
+    ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
+inline constexpr const char* kFindFile =
+    "SELECT " SHEAF_FILE_COLUMNS
+    " FROM files WHERE id = ?1 AND account = ?2 AND removed_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)";
+inline constexpr const char* kPlaceOfFile = "SELECT number FROM files WHERE id = ?1 AND account = ?2";
+#define SHEAF_FILES_WHERE                                                                        \
+    " FROM files WHERE account = ?1 AND (?2 IS NULL OR purpose = ?2) AND removed_at IS NULL "    \
+    "AND (expires_at IS NULL OR expires_at > ?3) "
+inline constexpr const char* kFilesNewestFirst =
+    "SELECT " SHEAF_FILE_COLUMNS SHEAF_FILES_WHERE "AND (?4 IS NULL OR number < ?4) ORDER BY number DESC LIMIT ?5";
+inline constexpr const char* kFilesOldestFirst =
+    "SELECT " SHEAF_FILE_COLUMNS SHEAF_FILES_WHERE "AND (?4 IS NULL OR number > ?4) ORDER BY number LIMIT ?5";
+#undef SHEAF_FILES_WHERE
+inline constexpr const char* kRemoveFile = "UPDATE files SET removed_at = ?2 WHERE id = ?1";
+inline constexpr const char* kExpiredFiles =
+    "SELECT " SHEAF_FILE_COLUMNS
+    " FROM files WHERE expires_at <= ?1 AND removed_at IS NULL ORDER BY expires_at LIMIT ?2";
+inline constexpr const char* kForgetFiles = "DELETE FROM files WHERE removed_at <= ?1";
+inline constexpr const char* kInsertFileUpload =
+    "INSERT INTO file_uploads(" SHEAF_FILE_UPLOAD_COLUMNS
+    ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING";
+inline constexpr const char* kFindFileUpload =
+    "SELECT " SHEAF_FILE_UPLOAD_COLUMNS " FROM file_uploads WHERE id = ?1";
+inline constexpr const char* kEndFileUpload =
+    "UPDATE file_uploads SET state = ?2, file = ?3 WHERE id = ?1 AND state = 0";
+inline constexpr const char* kExpiredFileUploads =
+    "SELECT " SHEAF_FILE_UPLOAD_COLUMNS
+    " FROM file_uploads WHERE state = 0 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
+inline constexpr const char* kBytesOfParts = "SELECT coalesce(sum(bytes), 0) FROM file_parts WHERE upload = ?1";
+inline constexpr const char* kInsertFilePart =
+    "INSERT INTO file_parts(upload, id, bytes, blob_key, created_at) VALUES(?1, ?2, ?3, ?4, ?5)";
+inline constexpr const char* kFileParts =
+    "SELECT id, bytes, blob_key, created_at FROM file_parts WHERE upload = ?1 ORDER BY number";
+inline constexpr const char* kForgetFileParts = "DELETE FROM file_parts WHERE upload = ?1";
 
 // Keys.
 inline constexpr const char* kInsertKey =

@@ -1,0 +1,125 @@
+#include "store/sqlite/sqlite_files.h"
+
+#include "store/sqlite/batch_row.h"
+#include "store/sqlite/statements.h"
+
+namespace sheaf::store {
+namespace {
+
+// How long a removed file still has its place in the lists.
+constexpr std::chrono::hours kPlaceKept{24 * 30};
+
+Error no_file() {
+    return {ErrorCode::not_found, "there is no such file", {}};
+}
+
+core::File read_file(const Rows& rows) {
+    core::File file;
+    file.id = {raw_id(rows.bytes(0))};
+    file.account.name = rows.text(1);
+    file.purpose = rows.text(2);
+    file.filename = rows.text(3);
+    file.bytes = rows.as<std::uint64_t>(4);
+    file.created_at = rows.time(5);
+    file.expires_at = rows.time_or_null(6);
+    file.blob_key = rows.text(7);
+    if (!rows.is_null(8)) {
+        const RawId batch = raw_id(rows.bytes(8));
+        file.batch = BatchId{batch.seconds, batch.random};
+    }
+    file.offset = rows.as<std::uint64_t>(9);
+    return file;
+}
+
+Result<core::File> find_file(Connection& db, const AccountId& account, const FileId& id, Timestamp now) {
+    auto rows = db.query(sql::kFindFile, IdBytes(id), account.name, now);
+    if (!rows) return std::unexpected(rows.error());
+    const auto more = rows->next();
+    if (!more) return std::unexpected(more.error());
+    if (!*more) return std::unexpected(no_file());
+    return read_file(*rows);
+}
+
+}  // namespace
+
+Result<> insert_file(Tx& tx, const core::File& file) {
+    std::optional<IdBytes> batch;
+    if (file.batch) batch.emplace(*file.batch);
+    const auto added = tx.db.run(sql::kInsertFile, IdBytes(file.id), file.account.name, file.purpose,
+                                 file.filename, file.bytes, file.created_at, file.expires_at, file.blob_key,
+                                 batch ? std::optional<Bytes>(*batch) : std::nullopt, file.offset);
+    if (!added) return std::unexpected(added.error());
+    if (*added == 0) return fail(ErrorCode::conflict, "a file of this id is there already");
+    return {};
+}
+
+Result<> SqliteFiles::insert(const core::File& file) {
+    return engine_->writer.run([&](Tx& tx) { return insert_file(tx, file); });
+}
+
+Result<core::File> SqliteFiles::find(const AccountId& account, const FileId& id, Timestamp now) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    return find_file(snapshot->db(), account, id, now);
+}
+
+Result<FilePage> SqliteFiles::list(const FileQuery& query) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    FilePage page;
+    std::optional<std::int64_t> after;
+    if (query.after) {
+        auto placed = snapshot->db().query(sql::kPlaceOfFile, IdBytes(*query.after), query.account.name);
+        if (!placed) return std::unexpected(placed.error());
+        const auto more = placed->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return page;
+        after = placed->number(0);
+    }
+    auto rows = snapshot->db().query(query.oldest_first ? sql::kFilesOldestFirst : sql::kFilesNewestFirst,
+                                     query.account.name, query.purpose, query.now, after,
+                                     std::uint64_t{query.count} + 1);
+    if (!rows) return std::unexpected(rows.error());
+    for (;;) {
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return page;
+        page.has_more = page.rows.size() == query.count;
+        if (page.has_more) return page;
+        page.rows.push_back(read_file(*rows));
+    }
+}
+
+Result<core::File> SqliteFiles::remove(const AccountId& account, const FileId& id, Timestamp now) {
+    return engine_->writer.run([&](Tx& tx) -> Result<core::File> {
+        // An expired file is removed like any other: by whoever clears it away.
+        auto file = find_file(tx.db, account, id, Timestamp::min());
+        if (!file) return file;
+        const auto removed = tx.db.run(sql::kRemoveFile, IdBytes(id), now);
+        if (!removed) return std::unexpected(removed.error());
+        return file;
+    });
+}
+
+Result<std::vector<core::File>> SqliteFiles::expired(Timestamp now, std::uint32_t count_max) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    auto rows = snapshot->db().query(sql::kExpiredFiles, now, count_max);
+    if (!rows) return std::unexpected(rows.error());
+    std::vector<core::File> files;
+    for (;;) {
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return files;
+        files.push_back(read_file(*rows));
+    }
+}
+
+Result<> SqliteFiles::forget_removed(Timestamp now) {
+    const auto done =
+        engine_->writer.run([&](Tx& tx) { return tx.db.run(sql::kForgetFiles, now - kPlaceKept); });
+    if (!done) return std::unexpected(done.error());
+    return {};
+}
+
+}  // namespace sheaf::store

@@ -32,6 +32,11 @@ inline auto current_executor() {
     return boost::asio::this_coro::executor;
 }
 
+// Lets others of this executor run.
+inline Task<void> yield_to_others() {
+    co_await boost::asio::post(co_await current_executor(), use_task);
+}
+
 // Runs `task` on another executor and resumes here with what it returned. Canceling the awaiting coroutine
 // cancels it.
 template <class T>

@@ -30,7 +30,8 @@ struct Job {
     std::vector<ImageInput> images;
     std::optional<std::string> custom_id;
     std::uint32_t attempt = 1;
-    // For a live call that streams: text as it comes. What it was given is part of the answer's text too.
+    // For a live call that streams: text as it comes, or of a model request the events for its client. What
+    // it was given is part of the answer too.
     // Called on the executor that runs the job. Empty for batch items.
     std::function<void(std::string_view fragment)> on_text;
 };

@@ -240,8 +240,8 @@ async::Task<bool> Connection::send_body(Response& response, std::string_view hea
     }
     if (const auto* file = std::get_if<FileBody>(&response.body)) {
         const std::array parts{head_text};
-        co_return co_await wire_.write(parts) && 
-                      co_await wire_.send_file(file->file->fd(), file->offset, file->bytes);
+        co_return co_await wire_.write(parts) &&
+            co_await wire_.send_file(file->file->fd(), file->offset, file->bytes);
     }
     const std::array head_part{head_text};
     if (!co_await wire_.write(head_part)) co_return false;

@@ -9,22 +9,7 @@ namespace {
 // Without any wake the store is looked at again after this long: leases that ended elsewhere.
 constexpr std::chrono::milliseconds kLookEvery{5'000};
 constexpr std::chrono::milliseconds kTroubleWait{500};
-
-// Holds a counted slot for as long as a flight lasts, however it ends.
-class Slot {
-public:
-    Slot(std::uint32_t& count, async::Bell& freed) : count_(&count), freed_(&freed) { ++*count_; }
-    ~Slot() {
-        --*count_;
-        freed_->ring();
-    }
-    Slot(const Slot&) = delete;
-    Slot& operator=(const Slot&) = delete;
-
-private:
-    std::uint32_t* count_;
-    async::Bell* freed_;
-};
+constexpr std::size_t kParkedMax = 256;
 
 core::ItemState state_of(const core::Ending& ending) {
     return std::holds_alternative<core::Succeeded>(ending) ? core::ItemState::succeeded
@@ -111,9 +96,20 @@ void Dispatcher::drop_ended() {
 std::vector<Candidate> Dispatcher::candidates_for(const Model& model) const {
     std::vector<Candidate> candidates;
     for (const auto& [id, active] : active_) {
-        if (active.ended || active.batch.model != model.name) continue;
-        candidates.push_back(
-            {id, active.batch.account, active.waiting, static_cast<std::uint32_t>(active.leases.size())});
+        if (active.ended) continue;
+        std::uint32_t waiting = active.waiting;
+        if (active.is_mixed()) {
+            const auto parked = active.parked.find(model.name);
+            if (parked != active.parked.end() && !parked->second.empty())
+                waiting = static_cast<std::uint32_t>(parked->second.size());
+            else if (active.parked_count >= kParkedMax)
+                continue;
+        } else if (active.batch.model != model.name) {
+            continue;
+        }
+        const std::size_t running =
+            active.leases.size() - std::min(active.parked_count, active.leases.size());
+        candidates.push_back({id, active.batch.account, waiting, static_cast<std::uint32_t>(running)});
     }
     return candidates;
 }
@@ -124,10 +120,49 @@ async::Task<void> Dispatcher::fill_slots() {
             const auto shares = share_slots(candidates_for(model), model.slots - model.running);
             if (shares.empty()) break;
             for (const Share& share : shares) {
-                if (!stopping_) co_await claim(share, model);
+                if (!stopping_) co_await serve(share, model);
             }
         }
     }
+}
+
+async::Task<void> Dispatcher::serve(Share share, Model& model) {
+    if (const auto found = active_.find(share.batch); found != active_.end()) {
+        Active& active = found->second;
+        const auto parked = active.parked.find(model.name);
+        if (parked != active.parked.end() && !parked->second.empty()) {
+            launch_parked(active, model, share.count);
+            co_return;
+        }
+    }
+    co_await claim(share, model);
+}
+
+void Dispatcher::launch_parked(Active& active, Model& model, std::uint32_t count_max) {
+    auto& parked = active.parked[model.name];
+    for (std::uint32_t n = 0; n < count_max && !parked.empty(); ++n) {
+        active.flights.spawn(
+            fly_decoded(active, std::move(parked.front()), model, Slot(model.running, bell_)));
+        parked.pop_front();
+        --active.parked_count;
+    }
+}
+
+void Dispatcher::sort_in(Active& active, core::Lease lease) {
+    const auto end = [&](core::Failure failure) {
+        active.flights.spawn(land(active, std::move(lease), core::Failed{std::move(failure)}));
+    };
+    if (auto failure = worn_out(lease)) return end(std::move(*failure));
+    auto inference = parts_.codecs.at(active.batch.dialect)->decode(active.batch, lease.body);
+    if (!inference)
+        return end({.code = "invalid_request",
+                    .message = inference.error().message,
+                    .field = inference.error().field});
+    const std::string name = core::model_of(*inference);
+    if (!parts_.models->contains(name))
+        return end({"model_not_found", fmt::format("There is no model of the name \"{}\".", name)});
+    active.parked[name].push_back({std::move(lease), std::move(*inference)});
+    ++active.parked_count;
 }
 
 async::Task<void> Dispatcher::claim(Share share, Model& model) {
@@ -159,8 +194,12 @@ async::Task<void> Dispatcher::claim(Share share, Model& model) {
     active.waiting = count == 0 ? 0 : active.waiting - std::min(count, active.waiting);
     for (core::Lease& lease : claimed->leases) {
         active.leases.insert_or_assign(lease.item.id.ordinal, lease);
-        active.flights.spawn(fly(active, std::move(lease), model));
+        if (active.is_mixed())
+            sort_in(active, std::move(lease));
+        else
+            active.flights.spawn(fly(active, std::move(lease), model, Slot(model.running, bell_)));
     }
+    if (active.is_mixed()) launch_parked(active, model, model.slots - std::min(model.running, model.slots));
     for (core::Lease& lease : claimed->damaged) {
         log::error("a stored request is damaged", {{"item", to_string(lease.item.id)}});
         active.leases.insert_or_assign(lease.item.id.ordinal, lease);
@@ -170,24 +209,36 @@ async::Task<void> Dispatcher::claim(Share share, Model& model) {
     }
 }
 
+std::optional<core::Failure> Dispatcher::worn_out(const core::Lease& lease) const {
+    if (lease.attempt <= parts_.leases_max) return std::nullopt;
+    return core::Failure{
+        "analysis_failed",
+        fmt::format("The server stopped {} times while it worked on this item.", lease.attempt - 1)};
+}
+
 async::Task<core::Ending> Dispatcher::ending_of(const core::Batch& batch, const core::Lease& lease,
                                                 Model& model) {
-    if (lease.attempt > parts_.leases_max) {
-        co_return core::Failed{
-            {"analysis_failed",
-             fmt::format("The server stopped {} times while it worked on this item.", lease.attempt - 1)}};
-    }
+    if (auto failure = worn_out(lease)) co_return core::Failed{std::move(*failure)};
     auto inference = parts_.codecs.at(batch.dialect)->decode(batch, lease.body);
-    if (!inference) co_return core::Failed{{"internal_server_error", inference.error().message}};
+    if (!inference)
+        co_return core::Failed{{.code = "invalid_request",
+                                .message = inference.error().message,
+                                .field = inference.error().field}};
     co_return co_await parts_.runner->run(
         model,
         Run{.account = batch.account, .inference = std::move(*inference), .custom_id = lease.item.custom_id});
 }
 
-async::Task<void> Dispatcher::fly(Active& active, core::Lease lease, Model& model) {
-    const Slot slot(model.running, bell_);
+async::Task<void> Dispatcher::fly(Active& active, core::Lease lease, Model& model, Slot) {
     core::Ending ending = co_await ending_of(active.batch, lease, model);
     co_await land(active, std::move(lease), std::move(ending));
+}
+
+async::Task<void> Dispatcher::fly_decoded(Active& active, Decoded decoded, Model& model, Slot) {
+    core::Ending ending = co_await parts_.runner->run(model, Run{.account = active.batch.account,
+                                                                 .inference = std::move(decoded.inference),
+                                                                 .custom_id = decoded.lease.item.custom_id});
+    co_await land(active, std::move(decoded.lease), std::move(ending));
 }
 
 async::Task<void> Dispatcher::land(Active& active, core::Lease lease, core::Ending ending) {
@@ -287,8 +338,7 @@ async::Task<void> Dispatcher::stop(std::chrono::milliseconds grace) {
 
 async::Task<core::Ending> Dispatcher::live(AccountId account, core::Inference inference,
                                            std::function<void(std::string_view)> on_text) {
-    const auto& analysis = std::get<core::VideoAnalysis>(inference);
-    const auto found = parts_.models->find(analysis.model);
+    const auto found = parts_.models->find(core::model_of(inference));
     CHECK(found != parts_.models->end(), "dialects ask knows_model() first");
     Model& model = found->second;
     while (model.live_running >= model.live_slots) co_await live_slot_freed_.wait_for(kLookEvery);
@@ -296,6 +346,12 @@ async::Task<core::Ending> Dispatcher::live(AccountId account, core::Inference in
     co_return co_await parts_.runner->run(
         model,
         Run{.account = std::move(account), .inference = std::move(inference), .on_text = std::move(on_text)});
+}
+
+std::vector<std::string> Dispatcher::models() const {
+    std::vector<std::string> names;
+    for (const auto& [name, model] : *parts_.models) names.push_back(name);
+    return names;
 }
 
 async::Task<core::Ending> Dispatcher::run_live(AccountId account, core::Inference inference,

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,8 +65,15 @@ public:
     async::Task<core::Ending> run_live(AccountId account, core::Inference inference,
                                        std::function<void(std::string_view)> on_text) override;
     bool knows_model(std::string_view model) const override { return parts_.models->contains(model); }
+    std::vector<std::string> models() const override;
 
 private:
+    // A leased item and what it asks.
+    struct Decoded {
+        core::Lease lease;
+        core::Inference inference;
+    };
+
     // An unfinished batch. Stays until its last flight has landed.
     struct Active {
         Active(core::Batch head, async::Executor executor) : batch(std::move(head)), flights(executor) {}
@@ -74,14 +83,27 @@ private:
         bool ended = false;
         std::map<std::uint32_t, core::Lease>
             leases;  // by ordinal: what a crash would leave to the next start
+        // Of a batch whose items name their models: what was leased while its model had no free slot, by
+        // model. At most kParkedMax of them, so that one slow model does not hold up the others for long.
+        std::map<std::string, std::deque<Decoded>, std::less<>> parked;
+        std::size_t parked_count = 0;
+        bool is_mixed() const { return batch.model.empty(); }
     };
 
     async::Task<void> refresh();
     async::Task<void> fill_slots();
     async::Task<void> claim(Share share, Model& model);
-    async::Task<void> fly(Active& active, core::Lease lease, Model& model);
+    // Launches what is parked for the model, or leases more.
+    async::Task<void> serve(Share share, Model& model);
+    void launch_parked(Active& active, Model& model, std::uint32_t count_max);
+    // Launches an item of a mixed batch, or parks it, or ends it when its model is not served.
+    void sort_in(Active& active, core::Lease lease);
+    async::Task<void> fly(Active& active, core::Lease lease, Model& model, Slot slot);
+    async::Task<void> fly_decoded(Active& active, Decoded decoded, Model& model, Slot slot);
     async::Task<void> land(Active& active, core::Lease lease, core::Ending ending);
     async::Task<core::Ending> ending_of(const core::Batch& batch, const core::Lease& lease, Model& model);
+    // Why the item may not be tried once more: it took the process down too often.
+    std::optional<core::Failure> worn_out(const core::Lease& lease) const;
     async::Task<core::Ending> live(AccountId account, core::Inference inference,
                                    std::function<void(std::string_view)> on_text);
     async::Task<void> renew_leases();

@@ -59,8 +59,10 @@ class PlainCodec final : public core::ItemCodec {
 public:
     explicit PlainCodec(AssetId asset) : asset_(asset) {}
     Result<core::Inference> decode(const core::Batch& batch, std::string_view body) const override {
-        return core::VideoAnalysis{
-            .model = batch.model, .video = core::FromAsset{asset_}, .prompt = {.text = std::string(body)}};
+        const auto named = models.find(std::string(body));
+        return core::VideoAnalysis{.model = named == models.end() ? batch.model : named->second,
+                                   .video = core::FromAsset{asset_},
+                                   .prompt = {.text = std::string(body)}};
     }
     std::string line(const core::Batch&, const core::ItemHead&, const core::Ending& ending) const override {
         if (const auto* succeeded = std::get_if<core::Succeeded>(&ending))
@@ -69,6 +71,9 @@ public:
             return "failed " + failed->failure.code + "\n";
         return std::holds_alternative<core::Canceled>(ending) ? "canceled\n" : "expired\n";
     }
+
+    // By prompt, of batches that name no model.
+    std::map<std::string, std::string> models;
 
 private:
     AssetId asset_;
@@ -110,13 +115,18 @@ protected:
         auto writer = blobs->create("assets/a");
         EXPECT_TRUE(writer && (*writer)->append("bytes") && (*writer)->commit());
 
+        fake = add_model("m", 4);
+    }
+
+    FakeBackend* add_model(const std::string& name, std::uint32_t slots) {
         auto made = std::make_unique<FakeBackend>();
-        fake = made.get();
-        models.try_emplace("m", Model{.name = "m",
-                                      .backend = std::move(made),
-                                      .slots = 4,
-                                      .live_slots = 1,
-                                      .retry = {.attempts_max = 3, .first_wait = 1ms, .wait_max = 2ms}});
+        FakeBackend* const backend = made.get();
+        models.try_emplace(name, Model{.name = name,
+                                       .backend = std::move(made),
+                                       .slots = slots,
+                                       .live_slots = 1,
+                                       .retry = {.attempts_max = 3, .first_wait = 1ms, .wait_max = 2ms}});
+        return backend;
     }
 
     void make_dispatcher() {
@@ -140,17 +150,18 @@ protected:
                                                            .leases_max = 3,
                                                            .on_ended = [this] { publisher->wake(); }});
         publisher = std::make_unique<Publisher>(
-            context.get_executor(), async::Blocking<store::Batches>(store->batches(), lane), codecs);
+            context.get_executor(), async::Blocking<store::Batches>(store->batches(), lane), codecs, clock);
         reaper = std::make_unique<Reaper>(async::Blocking<store::Batches>(store->batches(), lane),
                                           *dispatcher, clock);
     }
 
-    BatchId submit(const std::vector<std::string>& prompts, const AccountId& account = kAnna) {
+    BatchId submit(const std::vector<std::string>& prompts, const AccountId& account = kAnna,
+                   const std::string& model = "m") {
         store::BatchDraft draft;
         draft.batch.id = make_batch_id(clock.now());
         draft.batch.account = account;
         draft.batch.dialect = "plain";
-        draft.batch.model = "m";
+        draft.batch.model = model;
         draft.batch.created_at = clock.now();
         draft.batch.expires_at = clock.now() + 24h;
         draft.batch.purge_at = clock.now() + 720h;
@@ -383,6 +394,29 @@ TEST_F(DispatcherTest, AFailedFetchFailsTheLiveCallPlainly) {
             {});
         EXPECT_EQ(std::get<core::Failed>(ending).failure.code, "asset_unavailable");
     });
+}
+
+TEST_F(DispatcherTest, ItemsOfAMixedBatchGoEachToItsModelAndAFullOneHoldsUpNoOther) {
+    add_model("slow", 1)->delay = 100ms;
+    codec.models = {{"s1", "slow"}, {"s2", "slow"}, {"f1", "m"}, {"f2", "m"}, {"u", "unknown"}};
+    const BatchId id = submit({"s1", "s2", "f1", "u", "f2"}, kAnna, "");
+    run([&]() -> async::Task<void> { co_await until_ended(id); });
+    EXPECT_EQ(lines(id), (std::vector<std::string>{"ok s1\n", "ok s2\n", "ok f1\n",
+                                                   "failed model_not_found\n", "ok f2\n"}));
+    EXPECT_EQ(fake->seen, (std::vector<std::string>{"f1", "f2"}));
+}
+
+TEST_F(DispatcherTest, AMixedBatchTakesNoMoreSlotsThanAModelHas) {
+    std::vector<std::string> prompts;
+    for (int n = 0; n < 600; ++n) {
+        prompts.push_back(std::to_string(n));
+        codec.models[prompts.back()] = "m";
+    }
+    fake->delay = 1ms;
+    const BatchId id = submit(prompts, kAnna, "");
+    run([&]() -> async::Task<void> { co_await until_ended(id); });
+    EXPECT_EQ(fake->most_running, static_cast<int>(models.at("m").slots));
+    EXPECT_EQ(find(id).counts.succeeded, 600U);
 }
 
 }  // namespace

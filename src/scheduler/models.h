@@ -4,7 +4,9 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "async/timer.h"
 #include "backend/backend.h"
 #include "core/retry.h"
 
@@ -19,6 +21,23 @@ struct Model {
     core::RetryPolicy retry;
     std::uint32_t running = 0;
     std::uint32_t live_running = 0;
+};
+
+// A counted slot, from before a flight starts for as long as it lasts, however it ends.
+class Slot {
+public:
+    Slot(std::uint32_t& count, async::Bell& freed) : count_(&count), freed_(&freed) { ++*count_; }
+    Slot(Slot&& other) noexcept : count_(std::exchange(other.count_, nullptr)), freed_(other.freed_) {}
+    Slot& operator=(Slot&&) = delete;
+    ~Slot() {
+        if (count_ == nullptr) return;
+        --*count_;
+        freed_->ring();
+    }
+
+private:
+    std::uint32_t* count_;
+    async::Bell* freed_;
 };
 
 // By name. Filled before the scheduler starts; the set never changes afterwards.

@@ -21,8 +21,8 @@ async::Task<void> Reaper::expire(Timestamp now) {
 }
 
 async::Task<void> Reaper::purge(Timestamp now) {
-    auto aged =
-        co_await batches_([&](store::Batches& batches) { return batches.due_for_archive(now, kPurgesAtOnce); });
+    auto aged = co_await batches_(
+        [&](store::Batches& batches) { return batches.due_for_archive(now, kPurgesAtOnce); });
     if (!aged) co_return;
     for (const core::Batch& batch : *aged) {
         auto archived =
@@ -41,10 +41,8 @@ async::Task<void> Reaper::purge(Timestamp now) {
         auto removed = co_await batches_([&](store::Batches& batches) { return batches.remove(id); });
         if (removed) log::info("batch purged", {{"batch", to_string(id)}});
     }
-    auto forgotten =
-        co_await batches_([&](store::Batches& batches) { return batches.forget_old(now); });
-    if (!forgotten)
-        log::warning("what is old could not be cleared", {{"why", forgotten.error().message}});
+    auto forgotten = co_await batches_([&](store::Batches& batches) { return batches.forget_old(now); });
+    if (!forgotten) log::warning("what is old could not be cleared", {{"why", forgotten.error().message}});
 }
 
 async::Task<void> Reaper::run() {

@@ -7,16 +7,16 @@ namespace sheaf::scheduler {
 
 async::Task<core::Outcome> Runner::attempt(Model& model, Run run, std::uint32_t attempt,
                                            bool& text_was_sent) {
-    const auto& analysis = std::get<core::VideoAnalysis>(run.inference);
-    auto prepared = co_await inputs_->prepare(run.account, analysis);
-    if (auto* refused = std::get_if<core::Refused>(&prepared)) co_return std::move(*refused);
-    if (auto* broken = std::get_if<core::Broken>(&prepared)) co_return std::move(*broken);
-    auto& at_hand = std::get<Prepared>(prepared);
-    backend::Job job{.inference = std::move(run.inference),
-                     .video = std::move(at_hand.video),
-                     .images = std::move(at_hand.images),
-                     .custom_id = std::move(run.custom_id),
-                     .attempt = attempt};
+    backend::Job job{.custom_id = std::move(run.custom_id), .attempt = attempt};
+    if (const auto* const analysis = std::get_if<core::VideoAnalysis>(&run.inference)) {
+        auto prepared = co_await inputs_->prepare(run.account, *analysis);
+        if (auto* refused = std::get_if<core::Refused>(&prepared)) co_return std::move(*refused);
+        if (auto* broken = std::get_if<core::Broken>(&prepared)) co_return std::move(*broken);
+        auto& at_hand = std::get<Prepared>(prepared);
+        job.video = std::move(at_hand.video);
+        job.images = std::move(at_hand.images);
+    }
+    job.inference = std::move(run.inference);
     if (run.on_text) {
         job.on_text = [&text_was_sent, on_text = std::move(run.on_text)](std::string_view fragment) {
             text_was_sent = true;

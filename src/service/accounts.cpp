@@ -91,7 +91,7 @@ bool is_account_name(std::string_view name) {
 
 Accounts::Accounts(async::Blocking<store::Keys> keys, const Clock& clock) : keys_(keys), clock_(&clock) {}
 
-async::Task<Result<AccountId>> Accounts::authenticate(std::string_view key) {
+async::Task<Result<Caller>> Accounts::authenticate(std::string_view key) {
     const auto parts = split_key(key);
     if (!parts) co_return refused();
     const std::string id(parts->id);
@@ -102,7 +102,7 @@ async::Task<Result<AccountId>> Accounts::authenticate(std::string_view key) {
     // A clock that was set back must not keep a revoked key alive.
     if (at != known_.end() && now < at->second.until && at->second.until - now <= kKnownFor) {
         if (!equal_in_constant_time(as_text(at->second.secret_hash), as_text(hash))) co_return refused();
-        co_return at->second.account;
+        co_return Caller{at->second.account, id};
     }
     const auto found = co_await keys_([&](store::Keys& keys) { return keys.find(id); });
     if (!found) co_return std::unexpected(found.error());
@@ -117,7 +117,7 @@ async::Task<Result<AccountId>> Accounts::authenticate(std::string_view key) {
         id,
         Known{.secret_hash = (*found)->secret_hash, .account = (*found)->account, .until = now + kKnownFor});
     if (!equal_in_constant_time(as_text((*found)->secret_hash), as_text(hash))) co_return refused();
-    co_return (*found)->account;
+    co_return Caller{(*found)->account, id};
 }
 
 }  // namespace sheaf::service

@@ -23,6 +23,12 @@ struct NewKey {
 // "sheaf_<12 characters that find it><32 random bytes in base62><6 of checksum>". A key with a wrong checksum
 // is refused before any look-up. Not stored: only the SHA-256 of the secret part is.
 NewKey make_key(const AccountId& account, Timestamp now);
+
+// Who sent a request, and by which of its keys.
+struct Caller {
+    AccountId account;
+    std::string key_id;
+};
 bool is_account_name(std::string_view name);
 
 // Who a key belongs to. Belongs to one executor.
@@ -33,7 +39,7 @@ class Accounts {
 public:
     Accounts(async::Blocking<store::Keys> keys, const Clock& clock);
     // denied: missing, malformed, unknown or revoked; which of them is not told.
-    async::Task<Result<AccountId>> authenticate(std::string_view key);
+    async::Task<Result<Caller>> authenticate(std::string_view key);
 
 private:
     struct Known {

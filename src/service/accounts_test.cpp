@@ -35,7 +35,11 @@ protected:
         EXPECT_TRUE(keys.insert(key.stored));
         return key;
     }
-    Result<AccountId> authenticate(const std::string& key) { return run(accounts.authenticate(key)); }
+    Result<AccountId> authenticate(const std::string& key) {
+        auto caller = run(accounts.authenticate(key));
+        if (!caller) return std::unexpected(caller.error());
+        return std::move(caller->account);
+    }
 
     CountingKeys keys{store->keys()};
     Accounts accounts{{keys, store_lane}, clock};

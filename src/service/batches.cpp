@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 namespace sheaf::service {
 namespace {
 
@@ -17,17 +15,17 @@ bool is_due(const core::Batch& batch, Timestamp now) {
     return batch.state != core::BatchState::ended && now >= batch.expires_at;
 }
 
-std::vector<BatchId> due_of(const store::Page<core::Batch>& page, Timestamp now) {
+std::vector<BatchId> due_of(const std::vector<core::Batch>& rows, Timestamp now) {
     std::vector<BatchId> due;
-    for (const core::Batch& batch : page.rows) {
+    for (const core::Batch& batch : rows) {
         if (is_due(batch, now)) due.push_back(batch.id);
     }
     return due;
 }
 
-std::vector<BatchId> due_of(const store::Page<store::ItemOfBatch>& page, Timestamp now) {
+std::vector<BatchId> due_of(const std::vector<store::ItemOfBatch>& rows, Timestamp now) {
     std::vector<BatchId> due;
-    for (const store::ItemOfBatch& row : page.rows) {
+    for (const store::ItemOfBatch& row : rows) {
         if (is_due(row.batch, now) && std::ranges::find(due, row.batch.id) == due.end())
             due.push_back(row.batch.id);
     }
@@ -51,12 +49,11 @@ struct ListEnd {
 };
 
 // A page on which nothing is due.
-template <class Row, class Read>
-Result<store::Page<Row>> list_without_due(store::Batches& store, Timestamp now, ListEnd& end,
-                                          const Read& read) {
+template <class Page, class Read>
+Result<Page> list_without_due(store::Batches& store, Timestamp now, ListEnd& end, const Read& read) {
     auto page = read(store);
     for (int tries = 1; page && tries < kListTriesMax; ++tries) {
-        const auto due = due_of(*page, now);
+        const auto due = due_of(page->rows, now);
         if (due.empty()) break;
         if (const auto expired = expire_all(store, due, now); !expired)
             return std::unexpected(expired.error());
@@ -90,25 +87,13 @@ async::Task<Result<Spool>> Batches::new_body() {
 }
 
 async::Task<Result<core::Batch>> Batches::submit(store::BatchDraft draft, Spool body) {
-    const bool is_batch = draft.batch.kind == core::BatchKind::batch;
-    if (draft.items.empty()) co_return fail(ErrorCode::invalid, "A batch has at least one item.");
-    if (is_batch && draft.items.size() > limits_.batch_items_max) {
-        co_return fail(ErrorCode::invalid,
-                       fmt::format("A batch has at most {} items.", limits_.batch_items_max));
-    }
     core::Batch& batch = draft.batch;
     if (batch.id == BatchId{}) {
         batch.created_at = now();
         batch.id = make_batch_id(batch.created_at);
     }
-    batch.state = core::BatchState::accepted;
-    batch.end_reason = core::EndReason::none;
-    batch.ended_at.reset();
-    batch.results_bytes.reset();
-    batch.counts = {.queued = static_cast<std::uint32_t>(draft.items.size())};
-    batch.expires_at = batch.created_at + limits_.batch_time;
-    batch.purge_at = batch.created_at + limits_.retention;
-    draft.active_max = is_batch ? limits_.active_batches_max : 0;
+    if (batch.expires_at == Timestamp{}) batch.expires_at = batch.created_at + limits_.batch_time;
+    if (batch.purge_at == Timestamp{}) batch.purge_at = batch.created_at + limits_.retention;
     if (draft.idempotency && draft.idempotency->expires_at == Timestamp{}) {
         draft.idempotency->expires_at = batch.created_at + limits_.idempotency_time;
     }
@@ -118,6 +103,12 @@ async::Task<Result<core::Batch>> Batches::submit(store::BatchDraft draft, Spool 
     co_return created;
 }
 
+async::Task<Result<Spool>> Batches::body_of(SharedDescriptor file, std::uint64_t bytes) {
+    auto body = co_await store_([&](store::Batches& store) { return store.body_of(*file, bytes); });
+    if (!body) co_return std::unexpected(body.error());
+    co_return Spool(std::move(*body), *lane_);
+}
+
 async::Task<Result<std::optional<store::IdempotencyRecord>>> Batches::find_idempotent(
     const AccountId& account, std::string scope, std::string key) {
     const Timestamp now = clock_->now();
@@ -125,7 +116,7 @@ async::Task<Result<std::optional<store::IdempotencyRecord>>> Batches::find_idemp
         auto found = store.find_idempotent(account, scope, key);
         if (!found || !*found || now < (*found)->expires_at) return found;
         // Else the key would still be taken when the call is made anew.
-        if (const auto forgotten = store.forget_idempotent(now); !forgotten)
+        if (const auto forgotten = store.forget_old(now); !forgotten)
             return std::unexpected(forgotten.error());
         return std::nullopt;
     });
@@ -155,22 +146,42 @@ async::Task<Result<store::Page<core::Batch>>> Batches::list(store::BatchQuery qu
     const Timestamp now = clock_->now();
     ListEnd end;
     auto page = co_await store_([&](store::Batches& store) {
-        return list_without_due<core::Batch>(store, now, end,
-                                             [&](store::Batches& from) { return from.list(query); });
+        return list_without_due<store::Page<core::Batch>>(
+            store, now, end, [&](store::Batches& from) { return from.list(query); });
+    });
+    if (end.ended_some) wake_();
+    co_return page;
+}
+
+async::Task<Result<store::CursorPage>> Batches::list_beside(store::CursorQuery query) {
+    const Timestamp now = clock_->now();
+    ListEnd end;
+    auto page = co_await store_([&](store::Batches& store) {
+        return list_without_due<store::CursorPage>(
+            store, now, end, [&](store::Batches& from) { return from.list_beside(query); });
     });
     if (end.ended_some) wake_();
     co_return page;
 }
 
 async::Task<Result<core::Batch>> Batches::cancel(const AccountId& account, BatchId id) {
+    co_return co_await stop(account, id, core::BatchEvent::cancel_requested);
+}
+
+async::Task<Result<core::Batch>> Batches::abort(const AccountId& account, BatchId id) {
+    co_return co_await stop(account, id, core::BatchEvent::abort_requested);
+}
+
+async::Task<Result<core::Batch>> Batches::stop(const AccountId& account, BatchId id, core::BatchEvent event) {
     auto batch = co_await find(account, id);
     for (int tries = 0; batch && tries < kCancelTriesMax; ++tries) {
         if (batch->state == core::BatchState::ended)
             co_return fail(ErrorCode::conflict, "The batch has ended.");
-        if (batch->state == core::BatchState::canceling) co_return batch;
+        const bool is_repeated =
+            batch->state == core::BatchState::canceling && event == core::BatchEvent::cancel_requested;
+        if (is_repeated) co_return batch;
         const Timestamp now = clock_->now();
-        auto canceled = co_await store_(
-            [&](store::Batches& store) { return store.apply(id, core::BatchEvent::cancel_requested, now); });
+        auto canceled = co_await store_([&](store::Batches& store) { return store.apply(id, event, now); });
         if (canceled) {
             wake_();
             co_return canceled;
@@ -198,6 +209,21 @@ async::Task<Result<store::ItemOfBatch>> Batches::find_item(const AccountId& acco
     co_return co_await store_([&](store::Batches& store) { return store.find_item(account, id); });
 }
 
+async::Task<Result<store::ItemOfBatch>> Batches::find_named(const AccountId& account, BatchId id,
+                                                            std::string custom_id) {
+    const auto find = [&](store::Batches& store) { return store.find_named(account, id, custom_id); };
+    auto found = co_await store_(find);
+    if (!found || !is_due(found->batch, clock_->now())) co_return found;
+    const auto ended = co_await ended_if_due(found->batch);
+    if (!ended) co_return std::unexpected(ended.error());
+    co_return co_await store_(find);
+}
+
+async::Task<Result<std::vector<core::ItemHead>>> Batches::read_heads(BatchId id, std::uint32_t first,
+                                                                     std::uint32_t count_max) {
+    co_return co_await store_([&](store::Batches& store) { return store.read_heads(id, first, count_max); });
+}
+
 async::Task<Result<std::string>> Batches::read_item_body(ItemId id) {
     co_return co_await store_([&](store::Batches& store) { return store.read_item_body(id); });
 }
@@ -206,7 +232,7 @@ async::Task<Result<store::Page<store::ItemOfBatch>>> Batches::list_items(store::
     const Timestamp now = clock_->now();
     ListEnd end;
     auto page = co_await store_([&](store::Batches& store) {
-        return list_without_due<store::ItemOfBatch>(
+        return list_without_due<store::Page<store::ItemOfBatch>>(
             store, now, end, [&](store::Batches& from) { return from.list_items(query); });
     });
     if (end.ended_some) wake_();

@@ -44,8 +44,10 @@ public:
     Timestamp now() const { return clock_->now(); }
 
     async::Task<Result<Spool>> new_body();
-    // Fills in id, times and counts; durable when it returns. A draft that brings an id keeps it and its
-    // created_at: its idempotency record holds an answer that names both.
+    // A body with the bytes of an open file that nobody changes any more.
+    async::Task<Result<Spool>> body_of(SharedDescriptor file, std::uint64_t bytes);
+    // Fills in the counts, and the id with its created_at and the times that the draft leaves out; durable
+    // when it returns.
     async::Task<Result<core::Batch>> submit(store::BatchDraft draft, Spool body);
     async::Task<Result<std::optional<store::IdempotencyRecord>>> find_idempotent(const AccountId& account,
                                                                                  std::string scope,
@@ -53,12 +55,22 @@ public:
 
     async::Task<Result<core::Batch>> find(const AccountId& account, BatchId id);
     async::Task<Result<store::Page<core::Batch>>> list(store::BatchQuery query);
+    // A page beside a batch, of one dialect or all.
+    async::Task<Result<store::CursorPage>> list_beside(store::CursorQuery query);
     // The batch as the cancel left it (ended when nothing was running). conflict: it has ended; canceling
     // again changes nothing and is no error.
     async::Task<Result<core::Batch>> cancel(const AccountId& account, BatchId id);
+    // As cancel, but what runs is stopped and canceled too: the batch has ended when it returns.
+    async::Task<Result<core::Batch>> abort(const AccountId& account, BatchId id);
     async::Task<Result<>> remove(const AccountId& account, BatchId id);  // conflict: it has not ended
 
     async::Task<Result<store::ItemOfBatch>> find_item(const AccountId& account, ItemId id);
+    // By its custom_id, of a batch whose draft said `items_named`.
+    async::Task<Result<store::ItemOfBatch>> find_named(const AccountId& account, BatchId id,
+                                                       std::string custom_id);
+    // Items without their lines; empty past the last.
+    async::Task<Result<std::vector<core::ItemHead>>> read_heads(BatchId id, std::uint32_t first,
+                                                                std::uint32_t count_max);
     async::Task<Result<std::string>> read_item_body(ItemId id);
     async::Task<Result<store::Page<store::ItemOfBatch>>> list_items(store::ItemQuery query);
     // The item's line, if it has one already.
@@ -69,6 +81,7 @@ public:
     async::Task<Result<std::optional<store::ResultsFile>>> open_results(const core::Batch& batch);
 
 private:
+    async::Task<Result<core::Batch>> stop(const AccountId& account, BatchId id, core::BatchEvent event);
     async::Task<Result<core::Batch>> ended_if_due(core::Batch batch);
 
     async::Blocking<store::Batches> store_;

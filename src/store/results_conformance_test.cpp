@@ -46,7 +46,8 @@ TEST_P(ResultsConformance, LinesAreReadInPagesOfItemsAndBytes) {
         EXPECT_EQ(count(2, 100, 0), 1U) << "always one";
         EXPECT_EQ(count(10, 100, 1 << 20), 0U);
         EXPECT_EQ(count(kItemsMax, 100, 1 << 20), 0U);
-        ASSERT_TRUE(batches().publish(batch.id, {.render = rendered_line})) << "and the same from the finished file";
+        ASSERT_TRUE(batches().publish(batch.id, {.render = rendered_line}))
+            << "and the same from the finished file";
     }
     EXPECT_EQ(batches().read_lines(make_batch_id(kNow), 0, 1, 1).error().code, ErrorCode::not_found);
 }
@@ -84,9 +85,9 @@ TEST_P(ResultsConformance, PublishingTwiceChangesNothing) {
     ASSERT_TRUE(batches().publish(batch.id, {.render = rendered_line}));
     const std::string before = results_of(batch.id);
     const auto again = batches().publish(batch.id, {.render = [](const core::Batch&, const core::ItemHead&) {
-        ADD_FAILURE() << "nothing is rendered again";
-        return std::string("other\n");
-    }});
+                                             ADD_FAILURE() << "nothing is rendered again";
+                                             return std::string("other\n");
+                                         }});
     EXPECT_EQ(again->results_bytes, before.size());
     EXPECT_EQ(results_of(batch.id), before);
 }

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "dialect/live_call.h"
 #include "dialect/twelvelabs/gate.h"
-#include "dialect/twelvelabs/live_call.h"
 #include "http/router.h"
 #include "service/assets.h"
 #include "service/live.h"

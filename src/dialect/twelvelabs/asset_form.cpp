@@ -50,7 +50,7 @@ bool looks_like_image(std::string_view start) {
 
 async::Task<Checked<>> AssetForm::read(http::Request& request) {
     const auto boundary = form_boundary(request.headers.find("content-type"));
-    if (!boundary) co_return std::unexpected(boundary.error());
+    if (!boundary) co_return refuse(400, code::kContentTypeInvalid, boundary.error().message);
     request.body->set_limit(assets_->limits().direct_media_bytes_max + kDrainedBytesMax);
     FormParser parser(*boundary, {});
     std::vector<char> piece(kReadAtOnce);
@@ -79,7 +79,7 @@ async::Task<Checked<>> AssetForm::read(http::Request& request) {
 async::Task<Checked<>> AssetForm::take(FormParser& parser) {
     while (true) {
         auto event = parser.next();
-        if (!event) co_return std::unexpected(event.error());
+        if (!event) co_return refuse(event.error());
         if (!*event) co_return Checked<>{};
         Checked<> done;
         switch ((*event)->kind) {

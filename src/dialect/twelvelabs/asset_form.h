@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "dialect/multipart_form.h"
 #include "dialect/twelvelabs/gate.h"
-#include "dialect/twelvelabs/multipart_form.h"
 #include "service/assets.h"
 
 namespace sheaf::dialect::twelvelabs {

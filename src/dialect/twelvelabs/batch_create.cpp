@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "dialect/spooling.h"
 #include "dialect/twelvelabs/batch_json.h"
 #include "dialect/twelvelabs/body.h"
 
@@ -12,7 +13,6 @@ namespace sheaf::dialect::twelvelabs {
 namespace {
 
 constexpr std::string_view kScope = "POST /analyze/batches";
-constexpr std::size_t kReadAtOnce = 64 * 1024;
 // Others get their turn after so much of a batch was checked.
 constexpr std::size_t kCheckedAtOnce = 256 * 1024;
 
@@ -33,8 +33,8 @@ Reply replay(const store::IdempotencyRecord& record) {
 
 async::Task<Reply> BatchCreator::create(Call& call) {
     if (auto type = check_json_type(call.request); !type) co_return std::unexpected(type.error());
-    auto spool = co_await spool_body(call.request);
-    if (!spool) co_return std::unexpected(spool.error());
+    auto spool = co_await spool_body(call.request, *batches_, batches_->limits().json_body_bytes_max);
+    if (!spool) co_return std::unexpected(to_creation_problem(spool.error()));
     const auto body = co_await spool->bytes();
     if (!body) co_return std::unexpected(to_creation_problem(body.error()));
     auto repeatable = co_await read_repeatable(call, kScope, *body);
@@ -53,21 +53,6 @@ async::Task<Reply> BatchCreator::create(Call& call) {
     co_return co_await submit(call.account, *request, *body, std::move(*spool), std::move(*repeatable));
 }
 
-async::Task<Checked<service::Spool>> BatchCreator::spool_body(http::Request& request) {
-    request.body->set_limit(batches_->limits().json_body_bytes_max);
-    auto spool = co_await batches_->new_body();
-    if (!spool) co_return std::unexpected(to_creation_problem(spool.error()));
-    std::vector<char> piece(kReadAtOnce);
-    while (true) {
-        const auto count = co_await request.body->read(piece);
-        if (!count) co_return refuse(count.error());
-        if (*count == 0) break;
-        const auto appended = co_await spool->append({piece.data(), *count});
-        if (!appended) co_return std::unexpected(to_creation_problem(appended.error()));
-    }
-    co_return std::move(*spool);
-}
-
 async::Task<Checked<BatchRequest>> BatchCreator::read_request(std::string_view body) {
     auto request = BatchRequest::read_frame(
         body, batches_->limits(), [this](std::string_view model) { return live_->knows_model(model); });
@@ -78,7 +63,7 @@ async::Task<Checked<BatchRequest>> BatchCreator::read_request(std::string_view b
         checked += request->items().back().text.size() + request->defaults().size();
         if (checked < kCheckedAtOnce) continue;
         checked = 0;
-        co_await yield_to_others();
+        co_await async::yield_to_others();
     }
     co_return std::move(*request);
 }

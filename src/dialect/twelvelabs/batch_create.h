@@ -25,7 +25,6 @@ public:
     async::Task<Reply> create(Call& call);
 
 private:
-    async::Task<Checked<service::Spool>> spool_body(http::Request& request);
     async::Task<Checked<BatchRequest>> read_request(std::string_view body);
     async::Task<Checked<>> check_active(const AccountId& account);
     async::Task<Checked<>> check_assets(const AccountId& account, const BatchRequest& request);

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "dialect/results.h"
 #include "dialect/twelvelabs/batch_json.h"
-#include "dialect/twelvelabs/results.h"
+#include "dialect/twelvelabs/codec.h"
 #include "dialect/twelvelabs/words.h"
 
 namespace sheaf::dialect::twelvelabs {
@@ -73,7 +74,10 @@ async::Task<Reply> BatchRoutes::retrieve(Call& call) {
 async::Task<Reply> BatchRoutes::results(Call& call) {
     auto batch = co_await find(call);
     if (!batch) co_return std::unexpected(batch.error());
-    co_return co_await send_results(*batches_, std::move(*batch));
+    auto results =
+        co_await send_results(*batches_, std::move(*batch), {"application/jsonl", render_plain_line});
+    if (!results) co_return refuse(results.error());
+    co_return std::move(*results);
 }
 
 async::Task<Reply> BatchRoutes::cancel(Call& call) {

@@ -25,9 +25,4 @@ struct JsonBody {
 };
 async::Task<Checked<JsonBody>> read_json(http::Request& request, std::uint64_t bytes_max);
 
-// The value of a media type header without its parameters, in lower case: "multipart/form-data".
-std::string media_type(std::string_view header);
-// The value of one parameter of such a header, unquoted; nullopt when it has none.
-std::optional<std::string> header_parameter(std::string_view header, std::string_view name);
-
 }  // namespace sheaf::dialect::twelvelabs

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "dialect/twelvelabs/live_call.h"
+#include "dialect/live_call.h"
 #include "dialect/twelvelabs/request_params.h"
 #include "dialect/twelvelabs/twelvelabs.h"
 #include "jsonl/document.h"

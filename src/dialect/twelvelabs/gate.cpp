@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "dialect/credentials.h"
 
 namespace sheaf::dialect::twelvelabs {
 namespace {
@@ -84,28 +85,13 @@ async::Task<http::Response> Gate::answer_open(http::Request& request, const Open
 }
 
 async::Task<Checked<AccountId>> Gate::identify(const http::Request& request) {
-    const auto key = find_key(request.headers);
+    const auto key = find_key(request.headers, KeyHeader::x_api_key);
     if (key) {
-        auto account = co_await parts_.accounts->authenticate(*key);
-        if (account) co_return std::move(*account);
-        if (account.error().code != ErrorCode::denied) co_return refuse(account.error());
+        auto caller = co_await parts_.accounts->authenticate(*key);
+        if (caller) co_return std::move(caller->account);
+        if (caller.error().code != ErrorCode::denied) co_return refuse(caller.error());
     }
     co_return refuse(401, code::kApiKeyInvalid, "The API key is missing, unknown or no longer valid.");
-}
-
-std::optional<std::string_view> find_key(const http::Headers& headers) {
-    if (const auto key = headers.find("x-api-key"); key && !key->empty()) return key;
-    const auto authorization = headers.find("authorization");
-    if (!authorization || authorization->size() < 7) return std::nullopt;
-    constexpr std::string_view kBearer = "bearer ";
-    for (std::size_t i = 0; i < kBearer.size(); ++i) {
-        const char c = (*authorization)[i];
-        if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) != kBearer[i]) return std::nullopt;
-    }
-    std::string_view key = authorization->substr(kBearer.size());
-    while (key.starts_with(' ')) key.remove_prefix(1);
-    if (key.empty()) return std::nullopt;
-    return key;
 }
 
 }  // namespace sheaf::dialect::twelvelabs

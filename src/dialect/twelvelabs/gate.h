@@ -78,7 +78,4 @@ private:
     RateLimiter limiter_;
 };
 
-// The key of a request: x-api-key, or a bearer token. Nullopt when there is neither.
-std::optional<std::string_view> find_key(const http::Headers& headers);
-
 }  // namespace sheaf::dialect::twelvelabs

@@ -30,7 +30,4 @@ async::Task<Checked<std::optional<RepeatableCall>>> read_repeatable(const Call& 
 async::Task<Checked<std::optional<store::IdempotencyRecord>>> find_earlier(service::Batches& batches,
                                                                            const RepeatableCall& call);
 
-// Lets others of this executor run.
-async::Task<void> yield_to_others();
-
 }  // namespace sheaf::dialect::twelvelabs

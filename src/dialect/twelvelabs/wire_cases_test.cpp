@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "dialect/twelvelabs/testing_world.h"
-#include "dialect/twelvelabs/wire_case.h"
+#include "dialect/wire_case.h"
 #include "jsonl/document.h"
 
 namespace sheaf::dialect::twelvelabs {

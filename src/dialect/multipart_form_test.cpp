@@ -1,8 +1,8 @@
-#include "dialect/twelvelabs/multipart_form.h"
+#include "dialect/multipart_form.h"
 
 #include <gtest/gtest.h>
 
-namespace sheaf::dialect::twelvelabs {
+namespace sheaf::dialect {
 namespace {
 
 // What a form says, as one text: "name(filename)=data;" a part, or the problem's message.
@@ -125,11 +125,11 @@ TEST(FormBoundary, IsTakenFromTheContentType) {
     EXPECT_EQ(form_boundary("Multipart/Form-Data;charset=x; Boundary=\"a b\"").value(), "a b");
     for (const char* const bad :
          {"multipart/form-data", "multipart/form-data; boundary=", "application/json", ""}) {
-        EXPECT_EQ(form_boundary(bad).error().code, "content_type_invalid") << bad;
+        EXPECT_EQ(form_boundary(bad).error().code, ErrorCode::invalid) << bad;
     }
     EXPECT_FALSE(form_boundary(std::nullopt));
     EXPECT_FALSE(form_boundary("multipart/form-data; boundary=" + std::string(71, 'a')));
 }
 
 }  // namespace
-}  // namespace sheaf::dialect::twelvelabs
+}  // namespace sheaf::dialect

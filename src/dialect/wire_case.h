@@ -9,7 +9,7 @@
 #include <simdjson.h>
 
 // Wire cases: one call and what it must be answered with, as text. testdata/README says how they are written.
-namespace sheaf::dialect::twelvelabs {
+namespace sheaf::dialect {
 
 struct WireCase {
     std::string name;
@@ -101,4 +101,4 @@ inline std::string difference(simdjson::dom::element expected, simdjson::dom::el
     return left == right ? std::string() : path + " is " + right + ", not " + left;
 }
 
-}  // namespace sheaf::dialect::twelvelabs
+}  // namespace sheaf::dialect

@@ -1,17 +1,17 @@
-#include "dialect/twelvelabs/multipart_form.h"
+#include "dialect/multipart_form.h"
 
 #include <algorithm>
 
-#include "dialect/twelvelabs/body.h"
+#include "dialect/media_type.h"
 #include "http/message.h"
 
-namespace sheaf::dialect::twelvelabs {
+namespace sheaf::dialect {
 namespace {
 
 constexpr std::size_t kBoundaryBytesMax = 70;  // RFC 2046
 
-std::unexpected<Problem> refuse_form(std::string message) {
-    return refuse(400, code::kParameterInvalid, std::move(message));
+std::unexpected<Error> refuse_form(std::string message) {
+    return fail(ErrorCode::invalid, std::move(message));
 }
 
 bool equal_without_case(std::string_view left, std::string_view right) {
@@ -53,14 +53,13 @@ std::optional<std::string> decode_extended(std::string_view value) {
 
 }  // namespace
 
-Checked<std::string> form_boundary(std::optional<std::string_view> content_type) {
+Result<std::string> form_boundary(std::optional<std::string_view> content_type) {
     if (!content_type || media_type(*content_type) != "multipart/form-data") {
-        return refuse(400, code::kContentTypeInvalid, "The Content-Type must be multipart/form-data.");
+        return refuse_form("The Content-Type must be multipart/form-data.");
     }
     auto boundary = header_parameter(*content_type, "boundary");
     if (!boundary || boundary->empty() || boundary->size() > kBoundaryBytesMax) {
-        return refuse(400, code::kContentTypeInvalid,
-                      "The Content-Type has no boundary of 1 to 70 characters.");
+        return refuse_form("The Content-Type has no boundary of 1 to 70 characters.");
     }
     return std::move(*boundary);
 }
@@ -88,7 +87,7 @@ void FormParser::feed(std::string_view bytes) {
     buffer_ += bytes;
 }
 
-Checked<std::optional<FormParser::Event>> FormParser::next() {
+Result<std::optional<FormParser::Event>> FormParser::next() {
     while (true) {
         switch (state_) {
             case State::preamble: {
@@ -135,7 +134,7 @@ Checked<std::optional<FormParser::Event>> FormParser::next() {
     }
 }
 
-Checked<std::optional<FormParser::Event>> FormParser::read_headers() {
+Result<std::optional<FormParser::Event>> FormParser::read_headers() {
     const auto end = rest().find("\r\n\r\n");
     if (std::min(end, rest().size()) > limits_.part_header_bytes_max) {
         return refuse_form("The headers of a part of the form are too large.");
@@ -175,4 +174,4 @@ std::optional<FormParser::Event> FormParser::read_data() {
     return Event{Kind::data, {}, data};
 }
 
-}  // namespace sheaf::dialect::twelvelabs
+}  // namespace sheaf::dialect

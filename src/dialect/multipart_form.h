@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "dialect/twelvelabs/errors.h"
+#include "base/result.h"
 
-namespace sheaf::dialect::twelvelabs {
+namespace sheaf::dialect {
 
 struct FormLimits {
     std::size_t parts_max = 32;
@@ -44,16 +44,16 @@ public:
     FormParser(std::string_view boundary, FormLimits limits);
 
     void feed(std::string_view bytes);
-    // The next event that what was fed so far gives. Nullopt: feed more. A problem: the form is malformed, or
+    // The next event that what was fed so far gives. Nullopt: feed more. invalid: the form is malformed, or
     // over a limit.
-    Checked<std::optional<Event>> next();
+    Result<std::optional<Event>> next();
     // Whether the closing boundary was seen.
     bool complete() const { return state_ == State::epilogue; }
 
 private:
     enum class State : std::uint8_t { preamble, after_boundary, headers, data, part_end, epilogue };
 
-    Checked<std::optional<Event>> read_headers();
+    Result<std::optional<Event>> read_headers();
     std::optional<Event> read_data();
     void consume(std::size_t count) { at_ += count; }
     std::string_view rest() const { return std::string_view(buffer_).substr(at_); }
@@ -66,11 +66,11 @@ private:
     std::size_t parts_ = 0;
 };
 
-// The boundary of a Content-Type header; a problem unless it is multipart/form-data with a usable one.
-Checked<std::string> form_boundary(std::optional<std::string_view> content_type);
+// The boundary of a Content-Type header; invalid unless it is multipart/form-data with a usable one.
+Result<std::string> form_boundary(std::optional<std::string_view> content_type);
 
 // The name and file name of a Content-Disposition header; nullopt when it names no field. filename* (RFC
 // 5987, UTF-8) wins over filename.
 std::optional<FormPart> parse_disposition(std::string_view header);
 
-}  // namespace sheaf::dialect::twelvelabs
+}  // namespace sheaf::dialect

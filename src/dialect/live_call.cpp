@@ -1,6 +1,6 @@
-#include "dialect/twelvelabs/live_call.h"
+#include "dialect/live_call.h"
 
-namespace sheaf::dialect::twelvelabs {
+namespace sheaf::dialect {
 namespace {
 
 async::Task<void> wait_until_empty(std::unique_ptr<async::TaskGroup> group) {
@@ -63,4 +63,4 @@ std::size_t whole_characters(std::string_view text) {
     return text.size();
 }
 
-}  // namespace sheaf::dialect::twelvelabs
+}  // namespace sheaf::dialect

@@ -11,7 +11,7 @@
 #include "async/timer.h"
 #include "service/live.h"
 
-namespace sheaf::dialect::twelvelabs {
+namespace sheaf::dialect {
 
 // One analysis that runs beside the coroutine that writes its answer. Belongs to one executor.
 //
@@ -52,4 +52,4 @@ private:
 // How many bytes of `text` are whole UTF-8 characters, when its end may be cut.
 std::size_t whole_characters(std::string_view text);
 
-}  // namespace sheaf::dialect::twelvelabs
+}  // namespace sheaf::dialect

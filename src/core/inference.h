@@ -98,6 +98,8 @@ struct ModelRequest {
     Protocol protocol = Protocol::chat_completions;
     std::string model;  // the name clients use
     std::string body;   // a JSON object; checked to be one, and no further
+    // Of Messages: only how many tokens the input has is asked; the reply is {"input_tokens":n}.
+    bool counts_tokens = false;
 };
 
 // What an item asks.

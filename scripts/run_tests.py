@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Runs every test: the C++ test programs of a build, then the end-to-end tests against its server.
 
+The suite real-model runs only when it is named: the same server in front of a real model server.
+
 The last line is always "N passed, N failed" (and ", N skipped" where there are any). The exit code is 0 only when
 nothing failed. A program that crashed, hung or left no report counts as a failed test. Needs nothing but Python 3.11.
 """
@@ -23,6 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 E2E = ROOT / "tests" / "e2e"
+REAL_MODEL = ROOT / "tests" / "real_model"
 TAIL_LINES = 40
 TAIL_CHARACTERS = 6000
 
@@ -246,6 +249,11 @@ def prepare_venv(venv: Path, requirements: Path) -> Path:
     return python
 
 
+def prepare_real_model(where: Path = ROOT / "build" / "real_model") -> Path:
+    """The Python interpreter with the model server and what its tests import."""
+    return prepare_venv(where / "venv", REAL_MODEL / "requirements.txt")
+
+
 def prepare_e2e(where: Path = ROOT / "build" / "e2e") -> tuple[Path, Path]:
     """The Python interpreter and the node_modules folder with what the end-to-end tests import.
 
@@ -293,7 +301,8 @@ def parse_junit(text: str) -> Tally:
     return tally
 
 
-def judge_pytest(finished: Finished, report: str | None, timeout_s: float, what: str = "end-to-end tests") -> Tally:
+def judge_pytest(finished: Finished, report: str | None, timeout_s: float,
+                 what: str = "end-to-end tests") -> Tally:
     tally = None
     if report:
         with contextlib.suppress(xml.etree.ElementTree.ParseError):
@@ -348,11 +357,18 @@ def run_e2e(build: Path, pattern: str | None, jobs: int, timeout_s: float) -> Ta
                       build, pattern, timeout_s)
 
 
+def run_real_model(build: Path, pattern: str | None, timeout_s: float) -> Tally:
+    return run_pytest(PytestRun("tests with a real model server", prepare_real_model(), REAL_MODEL),
+                      build, pattern, timeout_s)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build-dir", type=Path, default=ROOT / "build" / "dev")
     parser.add_argument("--filter", metavar="PATTERN", help="only tests whose name contains this")
-    parser.add_argument("--suite", choices=["unit", "e2e", "all"], default="all")
+    parser.add_argument("--suite", choices=["unit", "e2e", "all", "real-model"], default="all")
+    parser.add_argument("--real-model", action="store_const", dest="suite", const="real-model",
+                        help="the same as --suite real-model")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="for each C++ test program")
     parser.add_argument("--e2e-timeout", type=float, default=1800, metavar="SECONDS", help="for all end-to-end tests")
@@ -369,6 +385,8 @@ def main() -> int:
         tally.add(run_unit(build, options.filter, options.jobs, options.timeout))
     if options.suite in ("e2e", "all"):
         tally.add(run_e2e(build, options.filter, options.jobs, options.e2e_timeout))
+    if options.suite == "real-model":
+        tally.add(run_real_model(build, options.filter, options.e2e_timeout))
     if tally.passed == 0 and not tally.failures and not tally.skipped:
         tally.failures.append(Failure("selection", "No test was selected."))
 

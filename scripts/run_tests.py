@@ -254,11 +254,22 @@ def prepare_real_model(where: Path = ROOT / "build" / "real_model") -> Path:
     return prepare_venv(where / "venv", REAL_MODEL / "requirements.txt")
 
 
-def prepare_e2e(where: Path = ROOT / "build" / "e2e") -> tuple[Path, Path]:
-    """The Python interpreter and the node_modules folder with what the end-to-end tests import.
+@dataclass
+class ClientLibraries:
+    """The official libraries that the end-to-end tests drive. Made once, and again whenever a lock file changed."""
 
-    Made once, and again whenever a lock file changed.
-    """
+    python: Path
+    python_anthropic_0: Path  # a second folder: two versions of one package do not go into the first
+    node_modules: Path
+
+    @property
+    def node(self) -> str:
+        """A Node.js new enough for all of them, which a distribution's may not be."""
+        brought = sorted(self.node_modules.glob("node-linux-*/bin/node"))
+        return str(brought[0]) if brought else "node"
+
+
+def prepare_e2e(where: Path = ROOT / "build" / "e2e") -> ClientLibraries:
     js = where / "js"
 
     def make_js() -> None:
@@ -269,7 +280,8 @@ def prepare_e2e(where: Path = ROOT / "build" / "e2e") -> tuple[Path, Path]:
 
     python = prepare_venv(where / "venv", E2E / "requirements.txt")
     prepare_once(js, fingerprint(E2E / "js" / "package.json", E2E / "js" / "package-lock.json"), make_js)
-    return python, js / "node_modules"
+    return ClientLibraries(python, prepare_venv(where / "venv-anthropic-0", E2E / "requirements-anthropic-0.txt"),
+                           js / "node_modules")
 
 
 def own_frames(traceback: str) -> str:
@@ -328,7 +340,7 @@ class PytestRun:
 def run_pytest(run: PytestRun, build: Path, pattern: str | None, timeout_s: float) -> Tally:
     reports = build / "test-reports"
     reports.mkdir(parents=True, exist_ok=True)
-    report, log = reports / f"{run.tests.name}.xml", reports / f"{run.tests.name}.log"
+    report, log = reports / f"{run.tests.stem}.xml", reports / f"{run.tests.stem}.log"
     report.unlink(missing_ok=True)
     command = [str(run.python), "-m", "pytest", str(run.tests), "-p", "no:cacheprovider", "-q", "--tb=short",
                f"--junit-xml={report}", "-o", "junit_family=xunit1", *run.arguments]
@@ -338,8 +350,9 @@ def run_pytest(run: PytestRun, build: Path, pattern: str | None, timeout_s: floa
     environment["SHEAF_BUILD_DIR"] = str(build)
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     # The tests are told which server to use; nothing of the caller's is to reach a vendor.
-    for name in ("TWELVELABS_BASE_URL", "TWELVE_LABS_API_KEY"):
-        environment.pop(name, None)
+    for name in list(environment):
+        if name.startswith(("TWELVELABS_", "TWELVE_LABS_", "ANTHROPIC_", "OPENAI_")):
+            del environment[name]
     started = time.monotonic()
     finished = run_bounded(command, timeout_s, environment, log)
     text = report.read_text(errors="replace") if report.exists() else None
@@ -351,10 +364,15 @@ def run_pytest(run: PytestRun, build: Path, pattern: str | None, timeout_s: floa
 
 
 def run_e2e(build: Path, pattern: str | None, jobs: int, timeout_s: float) -> Tally:
-    python, node_modules = prepare_e2e()
+    libraries = prepare_e2e()
     arguments = ["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []
-    return run_pytest(PytestRun("end-to-end tests", python, E2E, arguments, {"NODE_PATH": str(node_modules)}),
-                      build, pattern, timeout_s)
+    environment = {"NODE_PATH": str(libraries.node_modules), "SHEAF_TEST_NODE": libraries.node}
+    tally = run_pytest(PytestRun("end-to-end tests", libraries.python, E2E, arguments, environment),
+                       build, pattern, timeout_s)
+    older = PytestRun("end-to-end tests with the older anthropic library", libraries.python_anthropic_0,
+                      E2E / "test_sdk_anthropic.py", arguments)
+    tally.add(run_pytest(older, build, pattern, timeout_s))
+    return tally
 
 
 def run_real_model(build: Path, pattern: str | None, timeout_s: float) -> Tally:

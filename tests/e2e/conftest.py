@@ -60,9 +60,11 @@ def binary(build_dir: Path) -> Path:
 def environment() -> None:
     """No proxy of the caller's between the tests and the server, and no key of the caller's in the clients."""
     for name in list(os.environ):
-        if name.lower() in ("http_proxy", "https_proxy", "all_proxy", "twelvelabs_base_url", "twelve_labs_api_key"):
+        if name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
             del os.environ[name]
-        elif name.startswith("SHEAF_") and name != "SHEAF_BUILD_DIR":
+        elif name.startswith(("TWELVELABS_", "TWELVE_LABS_", "ANTHROPIC_", "OPENAI_")):
+            del os.environ[name]
+        elif name.startswith("SHEAF_") and name not in ("SHEAF_BUILD_DIR", "SHEAF_TEST_NODE"):
             del os.environ[name]
 
 
@@ -209,9 +211,9 @@ class Account:
             return AsyncTwelveLabs(api_key=self.key.key)
 
     def js(self, scenario: str, *, base_url: str | None = None, timeout_s: float = 90, **arguments: object):
-        """What a scenario of js/scenarios.js saw through the official JavaScript client."""
-        return javascript.run(scenario, arguments, base_url=base_url or self.server.base_url, key=self.key.key,
-                              timeout_s=timeout_s)
+        """What a scenario of js/twelvelabs.js saw through the official JavaScript client."""
+        environment = {"TWELVELABS_BASE_URL": base_url or self.server.base_url, "TWELVE_LABS_API_KEY": self.key.key}
+        return javascript.run("twelvelabs.js", scenario, arguments, environment=environment, timeout_s=timeout_s)
 
 
 class pointed_at:
@@ -275,5 +277,5 @@ def stand_in(build_dir: Path, tmp_path: Path) -> Iterator[StandIn]:
 
 
 def pytest_report_header() -> str:
-    node = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+    node = subprocess.run([javascript.NODE, "--version"], capture_output=True, text=True).stdout.strip()
     return f"node {node or 'missing'}"

@@ -1,4 +1,4 @@
-// What the tests do through the official JavaScript client, unmodified: `node scenarios.js NAME ARGUMENTS`.
+// What the tests do through the official JavaScript client, unmodified: `node twelvelabs.js NAME ARGUMENTS`.
 // The scenario's return value is printed as one line of JSON; the Python test judges it.
 "use strict";
 

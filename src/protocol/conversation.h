@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/inference.h"
 #include "core/item.h"
 
 // The canonical value that the three protocols are translated through: what a request asks and what an answer
@@ -18,6 +19,8 @@ struct Text {
 struct Image {
     std::string url;     // "https://…" or "data:image/png;base64,…"
     std::string detail;  // "low", "high", "auto" or empty
+    // Its path in the request, for a protocol that has no such image.
+    std::string where = {};
 };
 // What a model thought before it answered, shown again or as part of an answer.
 struct Thinking {
@@ -55,17 +58,25 @@ struct Turn {
     std::string where;  // the path of the turn in the request, for what cannot be said elsewhere
 };
 
+// What the input of a custom tool must look like.
+struct Grammar {
+    std::string definition;
+    std::string syntax;  // "lark" or "regex"
+};
 struct Tool {
     std::string name;
     std::string description;
     std::string parameters;  // a JSON Schema as text; empty for none
     std::optional<bool> strict;
     bool custom = false;
+    std::optional<Grammar> grammar = {};  // of a custom tool; free text without it
+    std::string where = {};               // its path in the request
 };
 
 struct ToolChoice {
     enum class Kind : std::uint8_t { automatic, required, none, named } kind = Kind::automatic;
-    std::string name;  // of named
+    std::string name;                       // of named
+    std::vector<std::string> allowed = {};  // of automatic and required: no other tool may be called; empty: any
 };
 
 // The form of the answer.
@@ -84,14 +95,16 @@ struct Reasoning {
 };
 
 struct Conversation {
+    core::Protocol source = core::Protocol::chat_completions;  // that it was read from
     std::vector<Turn> turns;
+    bool is_continued = false;  // the last turn, the assistant's, is the beginning of the answer
     std::vector<Tool> tools;
     std::optional<ToolChoice> tool_choice;
     std::optional<bool> parallel_tool_calls;
     AnswerFormat format;
     Reasoning reasoning;
     std::optional<std::uint64_t> max_tokens;
-    // Numbers as they were written, so that none changes on the way.
+    // Numbers as JSON text, so that none changes on the way.
     std::optional<std::string> temperature;
     std::optional<std::string> top_p;
     std::optional<std::string> top_k;

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <simdjson.h>
+
+namespace sheaf::protocol {
+
+// The value as JSON text without blanks, its members in the order they came in; numbers keep their value.
+std::string json_text(const simdjson::dom::element& value);
+
+// The member, unless it is missing or null.
+std::optional<simdjson::dom::element> find_member(const simdjson::dom::object& object, std::string_view name);
+// The same, and missing too when it is of another type: for answers, of which we take what we can use.
+std::optional<simdjson::dom::object> find_object(const simdjson::dom::object& object, std::string_view name);
+std::optional<simdjson::dom::array> find_array(const simdjson::dom::object& object, std::string_view name);
+std::optional<std::string_view> find_text(const simdjson::dom::object& object, std::string_view name);
+std::optional<std::uint64_t> find_count(const simdjson::dom::object& object, std::string_view name);
+
+}  // namespace sheaf::protocol

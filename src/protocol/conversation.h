@@ -58,25 +58,18 @@ struct Turn {
     std::string where;  // the path of the turn in the request, for what cannot be said elsewhere
 };
 
-// What the input of a custom tool must look like.
-struct Grammar {
-    std::string definition;
-    std::string syntax;  // "lark" or "regex"
-};
 struct Tool {
     std::string name;
     std::string description;
     std::string parameters;  // a JSON Schema as text; empty for none
     std::optional<bool> strict;
     bool custom = false;
-    std::optional<Grammar> grammar = {};  // of a custom tool; free text without it
-    std::string where = {};               // its path in the request
+    std::string where = {};  // its path in the request
 };
 
 struct ToolChoice {
     enum class Kind : std::uint8_t { automatic, required, none, named } kind = Kind::automatic;
-    std::string name;                       // of named
-    std::vector<std::string> allowed = {};  // of automatic and required: no other tool may be called; empty: any
+    std::string name;  // of named
 };
 
 // The form of the answer.

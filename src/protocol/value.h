@@ -22,8 +22,9 @@ enum class PathStyle : std::uint8_t {
     bracketed,  // messages[0].content[1].source
 };
 
-// A JSON value and its place, for reading it and for saying what is wrong with it. The place is a chain of the
-// values around it, so it costs nothing until it is told; a value must not outlive the one it was made from.
+// A JSON value and its place, for reading it and for saying what is wrong with it. The place is a chain of
+// the values around it, so it costs nothing until it is told; a value must not outlive the one it was made
+// from.
 class Value {
 public:
     Value(dom::element json, PathStyle style) : json_(json), style_(style) {}
@@ -50,20 +51,22 @@ private:
     PathStyle style_;
 };
 
-// The value as JSON text without blanks; numbers keep their value.
-std::string to_json(dom::element json);
+// invalid: "The model server speaks another protocol, which has no `what`."
+std::unexpected<Error> untranslatable(const Value& value, std::string_view what);
 
 // Each is invalid, with the value's path, when the value is of another type or beyond the target's range.
 Result<std::string_view> as_text(const Value& value);
+// The text of the member `name`, which must be there.
+Result<std::string_view> required_text(const Value& object, std::string_view name);
 Result<bool> as_flag(const Value& value);
 // Also 4096.0: some clients send all numbers as floats.
 Result<std::uint64_t> as_count(const Value& value);
 Result<> read_text(const Value& value, std::string& target);
 Result<> read_flag(const Value& value, std::optional<bool>& target);
 Result<> read_count(const Value& value, std::optional<std::uint64_t>& target);
-// A number as its JSON text.
+// A number as JSON text.
 Result<> read_number(const Value& value, std::optional<std::string>& target);
-// An object as its JSON text.
+// An object as JSON text.
 Result<> read_schema(const Value& value, std::string& target);
 
 // How one member of an object is read into `Target`.

@@ -18,6 +18,14 @@ std::string json_text(const dom::element& value) {
     return simdjson::minify(value);
 }
 
+std::string json_text(const dom::object& value) {
+    return simdjson::minify(value);
+}
+
+std::string json_text(const dom::array& value) {
+    return simdjson::minify(value);
+}
+
 std::optional<dom::element> find_member(const dom::object& object, std::string_view name) {
     dom::element member;
     if (object.at_key(name).get(member) != simdjson::SUCCESS || member.is_null()) return std::nullopt;

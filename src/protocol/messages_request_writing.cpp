@@ -9,6 +9,7 @@
 #include "protocol/field_names.h"
 #include "protocol/ids.h"
 #include "protocol/merged_turns.h"
+#include "protocol/messages_reply.h"
 #include "protocol/messages_request.h"
 
 namespace sheaf::protocol {
@@ -111,9 +112,7 @@ public:
         if (turn_.role != Role::user) return cannot("images outside the user's messages", turn_.where);
         return write_image(json_, image);
     }
-    // Thoughts without a signature are another protocol's; a server would refuse them.
     Result<> operator()(const Thinking& thinking) const {
-        if (thinking.signature.empty()) return {};
         json_.open_object().member("type", "thinking").member("thinking", thinking.text);
         json_.member("signature", thinking.signature).close_object();
         return {};
@@ -139,22 +138,21 @@ private:
     const Turn& turn_;
 };
 
-bool is_empty(const Part& part) {
+// Whether a block could say nothing, or what no server takes: thoughts without a signature of its own.
+bool is_void(const Part& part) {
     if (const auto* text = std::get_if<Text>(&part)) return text->text.empty();
     if (const auto* refusal = std::get_if<Refusal>(&part)) return refusal->text.empty();
-    if (const auto* thinking = std::get_if<Thinking>(&part)) return thinking->signature.empty();
+    if (const auto* thinking = std::get_if<Thinking>(&part))
+        return thinking->signature.empty() || thinking->signature == kOwnSignature;
     return false;
 }
 
 Result<> write_turn(Writer& json, Turn turn) {
-    std::erase_if(turn.parts, is_empty);
+    std::erase_if(turn.parts, is_void);
     if (turn.parts.empty()) {
         if (turn.role == Role::user) return cannot("empty messages", turn.where);
         return {};
     }
-    // Results answer the turn before and come first.
-    std::ranges::stable_partition(turn.parts,
-                                  [](const Part& part) { return std::holds_alternative<ToolResult>(part); });
     constexpr std::array<std::string_view, 3> kRoles{"system", "user", "assistant"};
     json.open_object().member("role", kRoles[static_cast<std::size_t>(turn.role)]).key("content");
     const auto* text = turn.parts.size() == 1 ? std::get_if<Text>(turn.parts.data()) : nullptr;
@@ -162,8 +160,13 @@ Result<> write_turn(Writer& json, Turn turn) {
         json.value(text->text);
     } else {
         json.open_array();
-        for (const auto& part : turn.parts)
-            if (auto written = std::visit(BlockWriter(json, turn), part); !written) return written;
+        // Results answer the turn before and come first.
+        for (const bool is_result : {true, false}) {
+            for (const auto& part : turn.parts) {
+                if (std::holds_alternative<ToolResult>(part) != is_result) continue;
+                if (auto written = std::visit(BlockWriter(json, turn), part); !written) return written;
+            }
+        }
         json.close_array();
     }
     json.close_object();

@@ -59,4 +59,18 @@ std::string_view to_stop_reason(StopReason stop) {
     return word_of(kStopReasons, stop);
 }
 
+bool is_cut_off(StopReason stop) {
+    switch (stop) {
+        case StopReason::length:
+        case StopReason::context_length:
+        case StopReason::refusal:
+            return true;
+        case StopReason::end:
+        case StopReason::stop_sequence:
+        case StopReason::tool_use:
+            return false;
+    }
+    return false;
+}
+
 }  // namespace sheaf::protocol

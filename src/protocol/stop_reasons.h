@@ -15,4 +15,7 @@ std::optional<StopReason> read_stop_reason(std::string_view word);    // Message
 std::string_view to_finish_reason(StopReason stop);
 std::string_view to_stop_reason(StopReason stop);
 
+// Whether the answer was cut off before it had said all.
+bool is_cut_off(StopReason stop);
+
 }  // namespace sheaf::protocol

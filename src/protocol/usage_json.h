@@ -7,8 +7,8 @@
 #include "core/item.h"
 #include "jsonl/writer.h"
 
-// The counts of an answer's tokens. Chat Completions counts all input and names the cached part of it; Messages
-// counts the cached part apart.
+// The counts of an answer's tokens. Chat Completions counts all input and names the cached part of it;
+// Messages counts the cached part apart.
 namespace sheaf::protocol {
 
 // The value of "usage"; nullopt when it is no object. What is absent is 0.

@@ -10,6 +10,7 @@
 #include "protocol/ids.h"
 #include "protocol/logprobs.h"
 #include "protocol/members.h"
+#include "protocol/stop_reasons.h"
 
 namespace sheaf::protocol {
 namespace {
@@ -25,10 +26,6 @@ std::int64_t seconds_now() {
 
 bool is_call(const Part& part) {
     return std::holds_alternative<ToolCall>(part);
-}
-
-bool is_incomplete(StopReason stop) {
-    return stop == StopReason::length || stop == StopReason::context_length || stop == StopReason::refusal;
 }
 
 std::string_view word_of(ItemStatus status) {
@@ -81,7 +78,7 @@ private:
 // Writes the object around its output and usage; `completion` is null while the answer has not begun.
 std::string write_object(const ResponseHead& head, const Completion* completion) {
     const Echo echo(head.request);
-    const bool cut = completion != nullptr && is_incomplete(completion->stop);
+    const bool cut = completion != nullptr && is_cut_off(completion->stop);
     const std::string_view status = completion == nullptr ? "in_progress" : cut ? "incomplete" : "completed";
     Writer json;
     json.open_object().member("id", head.id).member("object", "response");

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "jsonl/document.h"
 #include "jsonl/writer.h"
 #include "protocol/logprobs.h"
 #include "protocol/members.h"
+#include "protocol/reply_json.h"
 #include "protocol/responses_object.h"
 
 namespace sheaf::protocol {
@@ -13,14 +13,6 @@ namespace {
 
 namespace dom = simdjson::dom;
 using jsonl::Writer;
-
-Result<jsonl::Document> parse_reply(std::string_view reply) {
-    auto document = jsonl::Document::parse(reply);
-    if (!document) return fail(ErrorCode::invalid, "The model server's answer is not JSON.");
-    if (!document->root().is_object())
-        return fail(ErrorCode::invalid, "The model server's answer is not an object.");
-    return document;
-}
 
 std::string texts_of(const dom::object& item, std::string_view name) {
     std::string text;
@@ -61,16 +53,6 @@ void read_call(const dom::object& item, bool custom, Completion& out) {
                                     .custom = custom});
 }
 
-void read_item(const dom::object& item, Completion& out) {
-    const auto type = find_text(item, "type").value_or("");
-    if (type == "message")
-        read_message(item, out);
-    else if (type == "reasoning")
-        read_reasoning(item, out);
-    else if (type == "function_call" || type == "custom_tool_call")
-        read_call(item, type == "custom_tool_call", out);
-}
-
 StopReason read_stop(const dom::object& reply, const Completion& completion) {
     if (find_text(reply, "status") == "incomplete") {
         const auto details = find_object(reply, "incomplete_details");
@@ -95,102 +77,74 @@ std::optional<core::Usage> read_usage(const dom::object& reply) {
                        .reasoning_tokens = detail("output_tokens_details", "reasoning_tokens")};
 }
 
-// Writes the members of `server`, and of `ours` those it lacks.
-void write_filled(Writer& json, const dom::object& server, const dom::object& ours) {
-    json.open_object();
-    for (const auto& [name, value] : server) {
-        const auto own = find_member(ours, name);
-        json.member_raw(name, json_text(value.is_null() && own ? *own : value));
-    }
-    for (const auto& [name, value] : ours) {
-        dom::element sent;
-        if (server.at_key(name).get(sent) != simdjson::SUCCESS) json.member_raw(name, json_text(value));
-    }
-    json.close_object();
-}
-
-std::string filled(const dom::object& server, std::string_view ours) {
-    const auto document = jsonl::Document::parse(ours);
-    Writer json;
-    write_filled(json, server, dom::object(document->root()));
-    return json.take();
-}
-
-std::string filled_content(const dom::array& content) {
-    Writer json;
+void write_content(Writer& json, const dom::array& content) {
     json.open_array();
     for (const dom::element element : content) {
         dom::object part;
-        if (element.get(part) == simdjson::SUCCESS && find_text(part, "type") == "output_text")
-            json.raw(filled(part, R"({"annotations":[],"logprobs":[]})"));
-        else
-            json.raw(json_text(element));
+        if (element.get(part) != simdjson::SUCCESS) continue;
+        const bool is_text = find_text(part, "type") == "output_text";
+        write_filled(json, part, is_text ? R"({"annotations":[],"logprobs":[]})" : "{}");
     }
     json.close_array();
-    return json.take();
 }
 
-std::string filled_item(const dom::object& item, const std::string& suffix) {
-    const auto type = find_text(item, "type").value_or("");
-    if (type == "reasoning") return filled(item, fmt::format(R"({{"id":"rs_{}","summary":[]}})", suffix));
-    if (type == "function_call")
-        return filled(item, fmt::format(R"({{"id":"fc_{}","status":"completed"}})", suffix));
-    if (type != "message") return json_text(item);
-    Writer json;
-    json.open_object();
-    for (const auto& [name, value] : item) {
-        dom::array content;
-        const bool is_content = name == "content" && value.get(content) == simdjson::SUCCESS;
-        json.member_raw(name, is_content ? filled_content(content) : json_text(value));
-    }
-    json.close_object();
-    const auto whole = json.take();
-    const auto document = jsonl::Document::parse(whole);
-    return filled(dom::object(document->root()),
-                  fmt::format(R"({{"id":"msg_{}","role":"assistant","status":"completed"}})", suffix));
+// What an item of the type may lack, `suffix` being the end of its id.
+std::string filling_of(std::string_view type, const std::string& suffix) {
+    if (type == "message")
+        return fmt::format(R"({{"id":"msg_{}","role":"assistant","status":"completed"}})", suffix);
+    if (type == "function_call") return fmt::format(R"({{"id":"fc_{}","status":"completed"}})", suffix);
+    if (type == "reasoning") return fmt::format(R"({{"id":"rs_{}","summary":[]}})", suffix);
+    return "{}";
 }
 
-std::string filled_output(const dom::array& output, const ResponseHead& head) {
-    Writer json;
+void write_output(Writer& json, const dom::array& output, const ResponseHead& head) {
     json.open_array();
     std::size_t index = 0;
     for (const dom::element element : output) {
+        const auto suffix = output_item_suffix(head, index++);
         dom::object item;
-        json.raw(element.get(item) == simdjson::SUCCESS ? filled_item(item, output_item_suffix(head, index))
-                                                        : json_text(element));
-        ++index;
+        if (element.get(item) != simdjson::SUCCESS) continue;
+        const auto type = find_text(item, "type").value_or("");
+        write_filled(
+            json, item, filling_of(type, suffix),
+            [&](Writer& out, std::string_view name, dom::element value) {
+                dom::array content;
+                if (type != "message" || name != "content" || value.get(content) != simdjson::SUCCESS)
+                    return false;
+                write_content(out.key(name), content);
+                return true;
+            });
     }
     json.close_array();
-    return json.take();
 }
 
-std::string filled_usage(const dom::object& server, const dom::object& ours) {
-    Writer json;
-    json.open_object();
-    for (const auto& [name, value] : ours) {
-        const auto details = find_object(ours, name);
-        const auto sent_details = find_object(server, name);
-        const auto sent = find_member(server, name);
-        json.key(name);
-        if (details && sent_details)
-            write_filled(json, *sent_details, *details);
-        else
-            json.raw(json_text(sent && !details ? *sent : value));
-    }
-    for (const auto& [name, value] : server) {
-        dom::element own;
-        if (ours.at_key(name).get(own) != simdjson::SUCCESS) json.member_raw(name, json_text(value));
-    }
-    json.close_object();
-    return json.take();
+void write_usage(Writer& json, const dom::object& usage, const core::Usage& counted) {
+    Writer ours;
+    write_responses_usage(ours, counted);
+    write_filled(json, usage, ours.text(), [](Writer& out, std::string_view name, dom::element value) {
+        dom::object details;
+        if (value.get(details) != simdjson::SUCCESS) return false;
+        const bool of_input = name == "input_tokens_details";
+        write_filled(
+            out.key(name), details,
+            of_input ? R"({"cached_tokens":0,"cache_write_tokens":0})" : R"({"reasoning_tokens":0})");
+        return true;
+    });
 }
 
 }  // namespace
 
+void read_responses_item(const dom::object& item, Completion& completion) {
+    const auto type = find_text(item, "type").value_or("");
+    if (type == "message")
+        read_message(item, completion);
+    else if (type == "reasoning")
+        read_reasoning(item, completion);
+    else if (type == "function_call" || type == "custom_tool_call")
+        read_call(item, type == "custom_tool_call", completion);
+}
+
 Result<Completion> read_responses_reply(const dom::object& reply) {
-    if (const auto error = find_object(reply, "error"))
-        return fail(ErrorCode::invalid, fmt::format("The model server reported: {}",
-                                                    find_text(*error, "message").value_or("an error")));
     if (!find_array(reply, "output"))
         return fail(ErrorCode::invalid, "The model server's answer has no output.");
     const auto status = find_text(reply, "status").value_or("completed");
@@ -199,14 +153,14 @@ Result<Completion> read_responses_reply(const dom::object& reply) {
     Completion out;
     out.id = find_text(reply, "id").value_or("");
     out.model = find_text(reply, "model").value_or("");
-    for_each_object(reply, "output", [&](const dom::object& item) { read_item(item, out); });
+    for_each_object(reply, "output", [&](const dom::object& item) { read_responses_item(item, out); });
     out.stop = read_stop(reply, out);
     out.usage = read_usage(reply);
     return out;
 }
 
 Result<Completion> read_responses_reply(std::string_view reply) {
-    const auto document = parse_reply(reply);
+    const auto document = parse_answer(reply);
     if (!document) return std::unexpected(document.error());
     return read_responses_reply(dom::object(document->root()));
 }
@@ -218,37 +172,31 @@ std::string write_responses_reply(const Completion& completion, std::string_view
 
 Result<Reply> complete_responses_reply(std::string_view reply, std::string_view request,
                                        std::string_view model) {
-    const auto document = parse_reply(reply);
+    const auto document = parse_answer(reply);
     if (!document) return std::unexpected(document.error());
     const dom::object server(document->root());
     const auto completion = read_responses_reply(server);
     if (!completion) return std::unexpected(completion.error());
 
     const auto head = make_response_head(completion->id, request, model);
-    const auto whole = jsonl::Document::parse(write_response(head, *completion));
-    const dom::object ours(whole->root());
+    const auto usage = completion->usage.value_or(core::Usage());
     Writer json;
-    json.open_object();
-    for (const auto& [name, value] : server) {
-        json.key(name);
-        if (name == "model") {
-            json.value(model);
-        } else if (name == "output") {
-            json.raw(filled_output(dom::array(value), head));
-        } else if (const auto own = find_member(ours, name); own && value.is_null()) {
-            json.raw(json_text(*own));
-        } else if (name == "usage" && value.is_object()) {
-            json.raw(filled_usage(dom::object(value), dom::object(*own)));
-        } else {
-            json.raw(json_text(value));
-        }
-    }
-    for (const auto& [name, value] : ours) {
-        dom::element sent;
-        if (server.at_key(name).get(sent) != simdjson::SUCCESS) json.member_raw(name, json_text(value));
-    }
-    json.close_object();
-    return Reply{.body = json.take(), .usage = completion->usage.value_or(core::Usage())};
+    write_filled(json, server, write_response(head, *completion),
+                 [&](Writer& out, std::string_view name, dom::element value) {
+                     dom::array output;
+                     dom::object counts;
+                     if (name == "model") {
+                         out.member(name, model);
+                     } else if (name == "output" && value.get(output) == simdjson::SUCCESS) {
+                         write_output(out.key(name), output, head);
+                     } else if (name == "usage" && value.get(counts) == simdjson::SUCCESS) {
+                         write_usage(out.key(name), counts, usage);
+                     } else {
+                         return false;
+                     }
+                     return true;
+                 });
+    return Reply{.body = json.take(), .usage = usage};
 }
 
 }  // namespace sheaf::protocol

@@ -16,6 +16,8 @@ namespace sheaf::protocol {
 // out.
 Result<Completion> read_responses_reply(std::string_view reply);
 Result<Completion> read_responses_reply(const simdjson::dom::object& reply);
+// What one item of its output says is put behind the completion's parts.
+void read_responses_item(const simdjson::dom::object& item, Completion& completion);
 
 // The completion as a response object that says `model` and repeats what `request`, the client's own, set.
 std::string write_responses_reply(const Completion& completion, std::string_view request,

@@ -196,9 +196,9 @@ TEST(ResponsesReply, AServersOwnReplyKeepsEveryMemberAndGetsWhatItLacks) {
             {"type":"reasoning"},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},
             {"type":"odd","x":1}],"status":"completed","created_at":3})",
             R"({"input":"x","user":"u"})"),
-        R"({"id":"resp_9","model":"mine","vendor":{"x":1.0},"usage":{"input_tokens":1,)"
-        R"("input_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},"output_tokens":2,)"
-        R"("output_tokens_details":{"reasoning_tokens":1,"tool_output_tokens":4},"total_tokens":3},)"
+        R"({"id":"resp_9","model":"mine","vendor":{"x":1.0},"usage":{"input_tokens":1,"output_tokens":2,)"
+        R"("output_tokens_details":{"reasoning_tokens":1,"tool_output_tokens":4},)"
+        R"("input_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},"total_tokens":3},)"
         R"("temperature":1.0,"error":null,"output":[{"type":"message","content":[{"type":"output_text",)"
         R"("text":"Hi","logprobs":[],"annotations":[]}],"id":"msg_900","role":"assistant",)"
         R"("status":"completed"},{"type":"reasoning","id":"rs_901","summary":[]},{"type":"function_call",)"

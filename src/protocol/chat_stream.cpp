@@ -61,6 +61,12 @@ std::string text_of(const dom::object& object, std::string_view name) {
     return text;
 }
 
+// A string; some servers write the object itself.
+std::string arguments_of(const dom::object& body, std::string_view name) {
+    const auto object = find_object(body, name);
+    return object ? json_text(*object) : std::string(find_text(body, name).value_or(""));
+}
+
 class ChatReader final : public StreamReader {
 public:
     Result<std::vector<Delta>> read(const dom::object& chunk) override;
@@ -146,7 +152,7 @@ void ChatReader::read_call(const dom::object& piece, std::vector<Delta>& out) {
         known = calls_.insert_or_assign(index, std::move(call)).first;
     }
     auto& call = known->second;
-    const auto arguments = body ? text_of(*body, call.custom ? "input" : "arguments") : std::string();
+    const auto arguments = body ? arguments_of(*body, call.custom ? "input" : "arguments") : std::string();
     if (arguments.empty()) return;
     out.emplace_back(CallDelta{.number = call.number, .arguments = arguments});
     if (!call.custom && call.end.feed(arguments)) out.emplace_back(CallEnded{call.number});

@@ -15,7 +15,8 @@ namespace sheaf::protocol {
 Result<Conversation> read_messages_request(std::string_view body);
 
 // The conversation as a Messages request. invalid: it asks what the protocol does not have, with the path in
-// the protocol it came from. max_tokens, which Messages demands, is 4096 where the conversation has none.
+// the protocol it came from. An image's "detail", a hint, is left out; max_tokens, which Messages demands, is
+// 4096 where the conversation has none.
 Result<std::string> write_messages_request(Conversation conversation, const TranslateOptions& options);
 
 }  // namespace sheaf::protocol

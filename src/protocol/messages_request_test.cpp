@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/chat_request.h"
+#include "protocol/testing_json.h"
 
 namespace sheaf::protocol {
 namespace {
@@ -339,6 +340,12 @@ TEST(MessagesRequestOfChat, TellsImagesAsSources) {
             R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},{"type":"image_url","image_url":{"url":"https://a","detail":"high"}}]})"),
         messages(
             R"({"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}},{"type":"image","source":{"type":"url","url":"https://a"}}]})"));
+    EXPECT_EQ(
+        member_of(
+            to_messages(
+                R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/jpg;base64,AA"}}]})"),
+            "/messages/0/content/0/source/media_type"),
+        R"("image/jpeg")");
     for (const auto* url : {"data:image/tiff;base64,AA", "data:image/png,AA", "data:"})
         EXPECT_TRUE(
             to_messages(

@@ -1,5 +1,7 @@
 #include "protocol/translation.h"
 
+#include <algorithm>
+#include <array>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -153,6 +155,48 @@ TEST(Translation, RefusesHostileBodiesInEveryDirection) {
                 EXPECT_EQ(error_of(translate_request(from, to, body, {.model = "m"})).code,
                           ErrorCode::invalid);
                 EXPECT_EQ(error_of(translate_reply(from, to, body, "{}", "m")).code, ErrorCode::invalid);
+            }
+        }
+    }
+}
+
+// What comes out is JSON or a fault, whatever bytes were lost or changed on the way in.
+void expect_sane(std::string_view body) {
+    for (const auto from : kProtocols) {
+        for (const auto to : kProtocols) {
+            if (from == to) continue;
+            const auto request = translate_request(from, to, body, {.model = "m"});
+            if (request) EXPECT_TRUE(jsonl::Document::parse(*request)) << body;
+            const auto reply = translate_reply(from, to, body, body, "m");
+            if (reply) EXPECT_TRUE(jsonl::Document::parse(reply->body)) << body;
+        }
+        (void)check_request(from, body, {.batch = true});
+    }
+}
+
+TEST(Translation, SurvivesDamagedBodies) {
+    for (const auto protocol : kProtocols) {
+        for (const std::string_view body : {question(protocol), answer(protocol)}) {
+            for (std::size_t at = 0; at < body.size(); at += 3) {
+                expect_sane(body.substr(0, at));
+                std::string damaged(body);
+                damaged[at] = "\"{}[]:,0 x"[at % 10];
+                expect_sane(damaged);
+            }
+        }
+    }
+}
+
+TEST(Translation, SurvivesValuesOfEveryOtherType) {
+    for (const auto protocol : kProtocols) {
+        for (const std::string_view body : {question(protocol), answer(protocol)}) {
+            for (std::size_t at = body.find(':'); at != std::string_view::npos; at = body.find(':', at + 1)) {
+                for (const std::string_view other :
+                     {"null", "true", "-1", "1e300", "\"\"", "[]", "{}", "[[{}]]"}) {
+                    std::string changed(body);
+                    const auto end = std::min(body.find_first_of(",}]", at), body.size());
+                    expect_sane(changed.replace(at + 1, end - at - 1, other));
+                }
             }
         }
     }

@@ -4,8 +4,8 @@
 
 #include <boost/json.hpp>
 
-#include "backend/chat_http/refusal.h"
 #include "backend/json_text.h"
+#include "backend/refusal.h"
 
 namespace sheaf::backend::chat_http {
 namespace {

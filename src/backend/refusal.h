@@ -11,7 +11,7 @@
 #include "core/outcome.h"
 #include "http/client.h"
 
-namespace sheaf::backend::chat_http {
+namespace sheaf::backend {
 
 // What an answer without a completion means for the item. `key` never shows in a message, whatever the server
 // echoes.
@@ -30,4 +30,4 @@ std::string error_message(std::string_view body);
 // hour.
 std::optional<std::chrono::milliseconds> retry_after(const http::Headers& headers, Timestamp now);
 
-}  // namespace sheaf::backend::chat_http
+}  // namespace sheaf::backend

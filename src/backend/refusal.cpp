@@ -1,4 +1,4 @@
-#include "backend/chat_http/refusal.h"
+#include "backend/refusal.h"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 
 #include "backend/json_text.h"
 
-namespace sheaf::backend::chat_http {
+namespace sheaf::backend {
 namespace {
 
 using namespace std::chrono_literals;
@@ -132,4 +132,4 @@ core::Outcome outcome_of_error(const Error& error, std::chrono::milliseconds ans
     return broken(on_one_line(without(error.message, key)));
 }
 
-}  // namespace sheaf::backend::chat_http
+}  // namespace sheaf::backend

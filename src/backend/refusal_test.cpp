@@ -1,8 +1,8 @@
-#include "backend/chat_http/refusal.h"
+#include "backend/refusal.h"
 
 #include <gtest/gtest.h>
 
-namespace sheaf::backend::chat_http {
+namespace sheaf::backend {
 namespace {
 
 using namespace std::chrono_literals;
@@ -27,7 +27,7 @@ std::string told(int status, std::string body = "", http::Headers fields = {}) {
            ": " + overloaded.message;
 }
 
-TEST(ChatRefusal, SortsStatuses) {
+TEST(Refusal, SortsStatuses) {
     for (const int status : {300, 302, 401, 403, 408, 409, 425, 500, 502, 504})
         EXPECT_TRUE(told(status).starts_with("broken analysis_failed: ")) << status;
     for (const int status : {400, 404, 405, 413, 415, 422})
@@ -35,7 +35,7 @@ TEST(ChatRefusal, SortsStatuses) {
     for (const int status : {429, 503, 529}) EXPECT_TRUE(told(status).starts_with("overloaded : ")) << status;
 }
 
-TEST(ChatRefusal, KnowsWhenTheContextIsTooSmall) {
+TEST(Refusal, KnowsWhenTheContextIsTooSmall) {
     for (
         const auto* body :
         {R"({"error":{"message":"This model's maximum context length is 4096 tokens. However, you requested 5000"}})",
@@ -44,7 +44,7 @@ TEST(ChatRefusal, KnowsWhenTheContextIsTooSmall) {
         EXPECT_TRUE(told(400, body).starts_with("refused token_limit_exceeded: ")) << body;
 }
 
-TEST(ChatRefusal, QuotesTheServerInAnyForm) {
+TEST(Refusal, QuotesTheServerInAnyForm) {
     EXPECT_EQ(told(400, R"({"error":{"message":"bad\nrequest"}})"),
               "refused analysis_failed: the model server answered 400: bad request");
     EXPECT_EQ(told(400, R"({"error":"odd"})"), "refused analysis_failed: the model server answered 400: odd");
@@ -55,7 +55,7 @@ TEST(ChatRefusal, QuotesTheServerInAnyForm) {
     EXPECT_LT(told(400, std::string(100'000, 'x')).size(), 400U);
 }
 
-TEST(ChatRefusal, NeverShowsTheKey) {
+TEST(Refusal, NeverShowsTheKey) {
     for (const int status : {400, 401, 403, 429, 500}) {
         const auto text = told(status, R"({"error":{"message":"Incorrect key sk-hidden, sk-hidden"}})");
         EXPECT_EQ(text.find("sk-hidden"), std::string::npos) << text;
@@ -64,12 +64,12 @@ TEST(ChatRefusal, NeverShowsTheKey) {
     EXPECT_EQ(std::get<core::Broken>(outcome).failure.message, "***");
 }
 
-TEST(ChatRefusal, NeverShowsAKeyThatIsCutInTheMessage) {
+TEST(Refusal, NeverShowsAKeyThatIsCutInTheMessage) {
     const auto text = told(400, std::string(295, 'x') + "sk-hidden");
     EXPECT_EQ(text.find("sk-h"), std::string::npos) << text;
 }
 
-TEST(ChatRefusal, ReadsRetryAfter) {
+TEST(Refusal, ReadsRetryAfter) {
     EXPECT_TRUE(told(429, "", headers({{"Retry-After", "2"}})).starts_with("overloaded 2000"));
     EXPECT_TRUE(told(503, "", headers({{"retry-after", "0.5"}})).starts_with("overloaded 500"));
     EXPECT_EQ(retry_after(headers({{"Retry-After", "Thu, 18 Jun 2026 10:00:30 GMT"}}), kNow), 30s);
@@ -84,10 +84,10 @@ TEST(ChatRefusal, ReadsRetryAfter) {
     EXPECT_EQ(retry_after(headers({}), kNow), std::nullopt);
 }
 
-TEST(ChatRefusal, DoesNotWaitForAQuotaToComeBack) {
+TEST(Refusal, DoesNotWaitForAQuotaToComeBack) {
     EXPECT_TRUE(
         told(429, R"({"error":{"code":"insufficient_quota","message":"pay"}})").starts_with("broken"));
 }
 
 }  // namespace
-}  // namespace sheaf::backend::chat_http
+}  // namespace sheaf::backend

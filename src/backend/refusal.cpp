@@ -16,7 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMessageBytesMax = 300;
+constexpr std::size_t kMessageBytesMax = 2000;
+constexpr std::size_t kErrorBytesMax = 16 * 1024;
 constexpr std::chrono::milliseconds kRetryAfterMax = 1h;
 
 std::string_view view(boost::json::string_view text) {
@@ -32,33 +33,56 @@ std::string on_one_line(std::string text) {
     return text.substr(0, end) + "…";
 }
 
+void take_out(std::string& text, std::string_view word) {
+    for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 3))
+        text.replace(at, word.size(), "***");
+}
+
+// Without the key, as it is and as it stands in JSON.
 std::string without(std::string text, const Secret& key) {
     if (key.empty()) return text;
-    for (auto at = text.find(key.reveal()); at != std::string::npos; at = text.find(key.reveal(), at + 3))
-        text.replace(at, key.reveal().size(), "***");
+    take_out(text, key.reveal());
+    const auto quoted = json_text(boost::json::value(key.reveal()));
+    take_out(text, std::string_view(quoted).substr(1, quoted.size() - 2));
     return text;
 }
 
-std::string error_code(std::string_view body) {
-    const auto document = parse_json(body);
+// The error object of an answer, or an empty one: the value of "error", or, from older servers, the answer
+// itself.
+boost::json::object error_object(std::string_view body) {
+    auto document = parse_json(body);
     if (!document || !document->is_object()) return {};
-    const auto* error = document->get_object().if_contains("error");
-    if (error == nullptr || !error->is_object()) return {};
-    const auto* code = error->get_object().if_contains("code");
-    return code != nullptr && code->is_string() ? std::string(view(code->get_string())) : std::string();
+    auto& answer = document->get_object();
+    if (auto* error = answer.if_contains("error"))
+        return error->is_object() ? std::move(error->get_object()) : boost::json::object();
+    const auto* object = answer.if_contains("object");
+    if (object == nullptr || *object != boost::json::value("error")) return {};
+    answer.stable_erase("object");
+    return std::move(answer);
 }
 
-bool speaks_of_context(std::string_view body) {
-    std::string lower(body.substr(0, 16 * 1024));
+std::string text_member(const boost::json::object& object, std::string_view name) {
+    const auto* member = object.if_contains(name);
+    return member != nullptr && member->is_string() ? std::string(view(member->get_string())) : std::string();
+}
+
+std::string in_lower_case(std::string_view text) {
+    std::string lower(text.substr(0, 16 * 1024));
     std::ranges::transform(lower, lower.begin(),
                            [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    static constexpr std::array kSigns{
-        "context length",       "context_length",  "context size",
-        "context window",       "context_size",    "max_model_len",
-        "maximum model length", "too many tokens", "prompt is too long",
-        "input is too long",    "token limit",     "exceeds the maximum number of tokens"};
-    return std::ranges::any_of(kSigns,
-                               [&](const char* sign) { return lower.find(sign) != std::string::npos; });
+    return lower;
+}
+
+// The object as JSON, or nothing where it is empty or too much to keep.
+std::string kept(const boost::json::object& error, const Secret& key) {
+    if (error.empty()) return {};
+    auto text = without(json_text(error), key);
+    return text.size() <= kErrorBytesMax ? text : std::string();
+}
+
+std::string words_of(const http::ClientResponse& response, const Secret& key) {
+    // Before it is shortened, or a part of the key could stay.
+    return without(error_message(without(response.body, key)), key);
 }
 
 std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
@@ -69,11 +93,31 @@ std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
     return std::chrono::sys_seconds(std::chrono::seconds(::timegm(&parts)));
 }
 
+// It is asked for less, or for later.
+bool is_load(int status) {
+    return status == 408 || status == 425 || status == 429 || status == 503 || status == 529;
+}
+
 core::Outcome broken(std::string message) {
     return core::Broken{{"analysis_failed", std::move(message)}};
 }
 
+bool speaks_of_model(int status, const boost::json::object& error, std::string_view words) {
+    return text_member(error, "code") == "model_not_found" ||
+           (status == 404 && in_lower_case(words).contains("model"));
+}
+
 }  // namespace
+
+bool speaks_of_context(std::string_view body) {
+    const auto lower = in_lower_case(body);
+    static constexpr std::array kSigns{
+        "context length",       "context_length",  "context size",
+        "context window",       "context_size",    "max_model_len",
+        "maximum model length", "too many tokens", "prompt is too long",
+        "input is too long",    "token limit",     "exceeds the maximum number of tokens"};
+    return std::ranges::any_of(kSigns, [&](const char* sign) { return lower.contains(sign); });
+}
 
 std::string error_message(std::string_view body) {
     const auto document = parse_json(body);
@@ -107,28 +151,37 @@ std::optional<std::chrono::milliseconds> retry_after(const http::Headers& header
                       kRetryAfterMax);
 }
 
+std::string status_message(const http::ClientResponse& response, const Secret& key) {
+    const auto said = words_of(response, key);
+    return fmt::format("the model server answered {}{}{}", response.status, said.empty() ? "" : ": ", said);
+}
+
 core::Outcome outcome_of_status(const http::ClientResponse& response, const Secret& key, Timestamp now) {
     const int status = response.status;
-    // Before it is shortened, or a part of the key could stay.
-    const auto said = without(error_message(without(response.body, key)), key);
-    const auto message =
-        fmt::format("the model server answered {}{}{}", status, said.empty() ? "" : ": ", said);
+    // Neither its words, which may hold parts of the key, nor a status that a client would take for its own.
     if (status == 401 || status == 403)
         return broken(
             fmt::format("the model server refused our key ({}); the operator must set a valid one", status));
-    if (status == 429 && error_code(response.body) == "insufficient_quota") return broken(message);
-    if (status == 429 || status == 503 || status == 529)
-        return core::Overloaded{message, retry_after(response.headers, now)};
-    if (status == 408 || status == 409 || status == 425 || status >= 500 || status < 400)
-        return broken(message);
-    if (speaks_of_context(response.body)) return core::Refused{{"token_limit_exceeded", message}};
-    return core::Refused{{"analysis_failed", message}};
+    const auto error = error_object(response.body);
+    const auto message = status_message(response, key);
+    core::Failure failure{
+        .code = "analysis_failed", .message = message, .status = status, .error = kept(error, key)};
+    const bool is_out_of_quota = status == 429 && text_member(error, "code") == "insufficient_quota";
+    if (is_load(status) && !is_out_of_quota)
+        return core::Overloaded{message, retry_after(response.headers, now), status, failure.error};
+    if (is_out_of_quota || status == 409 || status >= 500 || status < 400)
+        return core::Broken{std::move(failure)};
+    const auto words = words_of(response, key);
+    if (!words.empty()) failure.message = words;
+    failure.field = text_member(error, "param");
+    failure.code = speaks_of_model(status, error, words) ? "model_not_found" : "invalid_request";
+    return core::Refused{std::move(failure)};
 }
 
 core::Outcome outcome_of_error(const Error& error, std::chrono::milliseconds answer_time, const Secret& key) {
     if (error.code == ErrorCode::timed_out)
-        return broken(fmt::format("the model server did not answer within {} s",
-                                  std::chrono::duration<double>(answer_time).count()));
+        return core::Broken{{"timed_out", fmt::format("the model server did not answer within {} s",
+                                                      std::chrono::duration<double>(answer_time).count())}};
     return broken(on_one_line(without(error.message, key)));
 }
 

@@ -156,6 +156,15 @@ private:
         return made;
     }
 
+    // We wrote the request, so what is wrong with it is not the client's to mend, but for its size.
+    core::Outcome outcome_without_reply(const http::ClientResponse& response) const {
+        auto outcome = outcome_of_status(response, options_.key, SystemClock().now());
+        if (std::holds_alternative<core::Refused>(outcome))
+            return refused(speaks_of_context(response.body) ? "token_limit_exceeded" : "analysis_failed",
+                           status_message(response, options_.key));
+        return outcome;
+    }
+
     core::Outcome broken(const Error& error) const {
         return outcome_of_error(error, options_.answer_time, options_.key);
     }
@@ -172,8 +181,7 @@ private:
         auto response = co_await client_->send(http_request(request, false));
         co_await stop_if_canceled();
         if (!response) co_return broken(response.error());
-        if (response->status != 200)
-            co_return outcome_of_status(*response, options_.key, SystemClock().now());
+        if (response->status != 200) co_return outcome_without_reply(*response);
         if (!is_json(response->headers))
             co_return broken(
                 Error{ErrorCode::invalid, "the model server answered with something that is not JSON", {}});
@@ -195,8 +203,7 @@ private:
         co_await stop_if_canceled();
         if (fault) co_return broken(*fault);
         if (!response) co_return broken(response.error());
-        if (response->status != 200)
-            co_return outcome_of_status(*response, options_.key, SystemClock().now());
+        if (response->status != 200) co_return outcome_without_reply(*response);
         if (!is_event_stream(response->headers))
             co_return broken(
                 Error{ErrorCode::invalid, "the model server answered with something that is no stream", {}});

@@ -60,10 +60,8 @@ Result<std::unique_ptr<Servers>> Servers::make(async::Executor executor, Servers
     for (const auto& url : options.urls) {
         const auto scheme = url.find("://");
         if (scheme == std::string::npos || url.find_first_of("?#@") != std::string::npos)
-            return fail(
-                ErrorCode::invalid,
-                fmt::format("the model server's URL must be like http://127.0.0.1:8000/v1, not \"{}\"",
-                            url.substr(0, url.find_first_of("?#@"))));
+            return fail(ErrorCode::invalid, "the model server's URL must be like http://127.0.0.1:8000/v1",
+                        "url");
         const auto slash = url.find('/', scheme + 3);
         auto client = http::Client::make(executor, url.substr(0, slash), {});
         if (!client) return std::unexpected(client.error());

@@ -127,6 +127,7 @@ struct Engine::Parts {
     async::Task<void> look_after_assets();
     async::Task<void> start_scheduler();
     async::Task<void> stop_scheduler();
+    async::Task<void> stop_backends();
     async::Task<void> start_services();
     async::Task<void> stop_services();
 };
@@ -235,6 +236,10 @@ async::Task<void> Engine::Parts::stop_scheduler() {
     co_await behind.wait_until_empty();
 }
 
+async::Task<void> Engine::Parts::stop_backends() {
+    for (auto& [name, model] : models) co_await model.backend->stop();
+}
+
 async::Task<void> Engine::Parts::start_services() {
     co_await assets->resume();
     io_behind.spawn(look_after_assets());
@@ -280,6 +285,7 @@ async::Task<void> Engine::stop() {
     both.spawn(async::on(parts_->io, parts_->stop_services()));
     both.spawn(async::on(parts_->scheduler_home, parts_->stop_scheduler()));
     co_await both.wait_until_empty();
+    co_await async::on(parts_->scheduler_home, parts_->stop_backends());
 }
 
 Result<> Engine::health() {

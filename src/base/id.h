@@ -74,6 +74,7 @@ using UploadId = OpaqueId<struct UploadTag>;
 using FileId = OpaqueId<struct FileTag>;
 using FileUploadId = OpaqueId<struct FileUploadTag>;
 using FilePartId = OpaqueId<struct FilePartTag>;
+using WebhookId = OpaqueId<struct WebhookTag>;
 
 // Who owns what. A plain name, chosen by the operator: [A-Za-z0-9_.-]{1,64}.
 struct AccountId {

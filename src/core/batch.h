@@ -34,11 +34,20 @@ inline constexpr Timestamp kNever{std::chrono::sys_days{std::chrono::year{9999} 
 // and the limit on active batches.
 enum class BatchKind : std::uint8_t { batch = 0, task = 1 };
 
+// Whether the end of each of its items is a fact to tell, as the end of the batch is. Decided once, by the
+// dialect at create: a column of the batch costs less than a look at each item when it has finished.
+enum class ItemEvents : std::uint8_t {
+    none = 0,
+    to_webhooks = 1,     // where its account has a webhook for its dialect
+    to_own_targets = 2,  // always: its items may say themselves whom to tell
+};
+
 struct Batch {
     BatchId id;
     AccountId account;
     std::string dialect;  // the name of the dialect it came in by
     BatchKind kind = BatchKind::batch;
+    ItemEvents item_events = ItemEvents::none;
     std::string model;   // the name clients use; empty: each item names its own
     std::string tag;     // a word its dialect filters lists by, such as an analysis mode
     std::string shared;  // what the dialect keeps for all items, such as defaults; opaque to others

@@ -31,8 +31,8 @@ public:
 
     virtual Result<> insert(const core::File& file) = 0;
     virtual Result<core::File> find(const AccountId& account, const FileId& id, Timestamp now) = 0;
-    // In the order of their creation. A removed file keeps its place for 30 days; an `after` that is not known
-    // gives an empty page.
+    // In the order of their creation. A removed file keeps its place for 30 days; an `after` that is not
+    // known gives an empty page.
     virtual Result<FilePage> list(const FileQuery& query) = 0;
     // The file as it was: whoever removes it removes its blob.
     virtual Result<core::File> remove(const AccountId& account, const FileId& id, Timestamp now) = 0;

@@ -5,10 +5,11 @@
 #include "store/files.h"
 #include "store/item_queue.h"
 #include "store/keys.h"
+#include "store/outbox.h"
 
 namespace sheaf::store {
 
-// Everything durable but the bytes of uploaded files. Start here, then read the five contracts.
+// Everything durable but the bytes of uploaded files. Start here, then read the six contracts.
 class Store {
 public:
     virtual ~Store() = default;
@@ -16,6 +17,7 @@ public:
     virtual ItemQueue& items() = 0;
     virtual Assets& assets() = 0;
     virtual Files& files() = 0;
+    virtual Outbox& outbox() = 0;
     virtual Keys& keys() = 0;
     // An error once the store has stopped accepting writes (a failed sync): the process should end and start
     // anew.

@@ -34,6 +34,7 @@ public:
     ABatch& with_id(BatchId id) { return id_ = id, *this; }
     ABatch& of_kind(core::BatchKind kind) { return kind_ = kind, *this; }
     ABatch& in(std::string dialect) { return dialect_ = std::move(dialect), *this; }
+    ABatch& telling(core::ItemEvents events) { return item_events_ = events, *this; }
     ABatch& tagged(std::string tag) { return tag_ = std::move(tag), *this; }
     ABatch& created_at(Timestamp time) { return created_at_ = time, *this; }
     ABatch& purged_at(Timestamp time) { return purge_at_ = time, *this; }
@@ -53,6 +54,7 @@ private:
     BatchId id_;
     AccountId account_ = kAlice;
     core::BatchKind kind_ = core::BatchKind::batch;
+    core::ItemEvents item_events_ = core::ItemEvents::none;
     std::string dialect_ = "test";
     std::string tag_;
     Timestamp created_at_ = kNow;
@@ -69,6 +71,7 @@ protected:
     Batches& batches() { return store().batches(); }
     ItemQueue& items() { return store().items(); }
     Assets& assets() { return store().assets(); }
+    Outbox& outbox() { return store().outbox(); }
     Keys& keys() { return store().keys(); }
     bool reopen() { return under_test_->reopen(); }
 
@@ -90,6 +93,7 @@ class BatchesConformance : public StoreConformance {};
 class ResultsConformance : public StoreConformance {};
 class ItemQueueConformance : public StoreConformance {};
 class AssetsConformance : public StoreConformance {};
+class OutboxConformance : public StoreConformance {};
 class KeysConformance : public StoreConformance {};
 
 std::string line_of(const ItemId& id);
@@ -102,4 +106,5 @@ std::string rendered_line(const core::Batch& batch, const core::ItemHead& item);
     INSTANTIATE_TEST_SUITE_P(Name, ResultsConformance, testing::Values(make));   \
     INSTANTIATE_TEST_SUITE_P(Name, ItemQueueConformance, testing::Values(make)); \
     INSTANTIATE_TEST_SUITE_P(Name, AssetsConformance, testing::Values(make));    \
+    INSTANTIATE_TEST_SUITE_P(Name, OutboxConformance, testing::Values(make));    \
     INSTANTIATE_TEST_SUITE_P(Name, KeysConformance, testing::Values(make))

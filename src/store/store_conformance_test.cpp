@@ -25,6 +25,7 @@ BatchDraft ABatch::draft() const {
     draft.batch.account = account_;
     draft.batch.dialect = dialect_;
     draft.batch.kind = kind_;
+    draft.batch.item_events = item_events_;
     draft.batch.model = "a-model";
     draft.batch.tag = tag_;
     draft.batch.shared = "{\"shared\":true}";

@@ -117,6 +117,7 @@ public:
         }
         const BatchId id = stored.batch.id;
         stored.place = state_->places[id] = {stored.batch.account, ++state_->last_place};
+        if (is_rejected) state_->note_batch_ended(stored.batch);
         return state_->batches.emplace(id, std::move(stored)).first->second.batch;
     }
 
@@ -240,6 +241,7 @@ public:
             item.head.finished_at = now;
         }
         stored.batch = *core::after_event(stored.batch, event, now);
+        if (stored.batch.state == core::BatchState::ended) state_->note_batch_ended(stored.batch);
         return stored.batch;
     }
 
@@ -407,6 +409,7 @@ public:
             return fail(ErrorCode::conflict, "the batch has not ended");
         }
         state_->batches.erase(found);
+        std::erase_if(state_->facts, [&](const auto& fact) { return fact.second.batch == id; });
         remove_files_of(id);
         return {};
     }

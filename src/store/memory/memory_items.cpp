@@ -91,8 +91,10 @@ public:
             --batch.counts.running;
             ++batch.counts.of(result.state);
             batch.usage += result.usage;
+            state_->note_item_ended(batch, result.item.ordinal, result.finished_at);
             if (batch.counts.unfinished() == 0) {
                 batch = *core::after_event(batch, core::BatchEvent::drained, result.finished_at);
+                state_->note_batch_ended(batch);
                 report.ended.push_back(batch);
             }
             report.recorded.push_back(Recorded::yes);

@@ -58,17 +58,28 @@ struct MemoryState {
     std::map<UploadId, core::Upload> uploads;
     std::map<UploadId, std::map<std::uint32_t, core::UploadChunk>> chunks;
     std::map<std::string, ApiKey, std::less<>> keys;
+    std::vector<Webhook> webhooks;  // in the order of insertion
+    std::map<std::int64_t, Fact> facts;
+    std::int64_t last_fact = 0;
+    std::map<std::int64_t, Delivery> deliveries;
+    std::int64_t last_delivery = 0;
 
     // With the mutex held.
     std::uint64_t count_unfinished(const AccountId& account, const core::Subject& subject) const;
     Result<> remember(const IdempotencyRecord& record);
+    // Whether anybody wants to hear of the batch.
+    bool is_told(const core::Batch& batch) const;
+    // Note the fact, where somebody wants to hear of it.
+    void note_batch_ended(const core::Batch& batch);
+    void note_item_ended(const core::Batch& batch, std::uint32_t ordinal, Timestamp at);
+    void note(Fact fact);
 };
 
 std::unique_ptr<Batches> make_memory_batches(MemoryState& state);
 std::unique_ptr<ItemQueue> make_memory_items(MemoryState& state);
 std::unique_ptr<Assets> make_memory_assets(MemoryState& state);
 std::unique_ptr<Files> make_memory_files(MemoryState& state);
-std::unique_ptr<Keys> make_memory_keys(MemoryState& state);
+std::unique_ptr<Outbox> make_memory_outbox(MemoryState& state);
 
 // The rows of `all` that `range` asks for.
 template <class T>

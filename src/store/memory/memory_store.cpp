@@ -49,6 +49,7 @@ public:
     ItemQueue& items() override { return *items_; }
     Assets& assets() override { return *assets_; }
     Files& files() override { return *files_; }
+    Outbox& outbox() override { return *outbox_; }
     Keys& keys() override { return keys_; }
     Result<> health() override { return {}; }
 
@@ -58,6 +59,7 @@ private:
     std::unique_ptr<ItemQueue> items_ = make_memory_items(state_);
     std::unique_ptr<Assets> assets_ = make_memory_assets(state_);
     std::unique_ptr<Files> files_ = make_memory_files(state_);
+    std::unique_ptr<Outbox> outbox_ = make_memory_outbox(state_);
     MemoryKeys keys_{state_};
 };
 

@@ -81,6 +81,7 @@ BatchRow read_batch(const Rows& rows, int from) {
     batch.cancel_requested_at = rows.time_or_null(at++);
     batch.archive_at = rows.time_or_null(at++);
     batch.archived_at = rows.time_or_null(at++);
+    batch.item_events = rows.as<core::ItemEvents>(at++);
     return row;
 }
 

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "store/sqlite/spool.h"
 #include "store/sqlite/sqlite_batches.h"
+#include "store/sqlite/sqlite_outbox.h"
 #include "store/sqlite/statements.h"
 
 namespace sheaf::store {
@@ -104,11 +105,11 @@ Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spo
     batch.usage = {};
     batch.cancel_requested_at.reset();
     batch.archived_at.reset();
-    const auto added = tx.db.run(sql::kInsertBatch, IdBytes(batch.id), batch.account.name, batch.dialect,
-                                 batch.kind, batch.model, batch.tag, batch.counts.queued, batch.created_at,
-                                 batch.expires_at, batch.purge_at, body.size(), batch.keep_for.count(),
-                                 batch.archive_at, batch.state, batch.end_reason, batch.ended_at,
-                                 batch.results_bytes);
+    const auto added =
+        tx.db.run(sql::kInsertBatch, IdBytes(batch.id), batch.account.name, batch.dialect, batch.kind,
+                  batch.model, batch.tag, batch.counts.queued, batch.created_at, batch.expires_at,
+                  batch.purge_at, body.size(), batch.keep_for.count(), batch.archive_at, batch.state,
+                  batch.end_reason, batch.ended_at, batch.results_bytes, batch.item_events);
     if (!added) return std::unexpected(added.error());
     row.row = tx.db.last_insert_row();
     row.body_bytes = body.size();
@@ -124,7 +125,7 @@ Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spo
     const auto items = insert_items(tx, row, draft, checksums);
     if (!items) return std::unexpected(items.error());
     if (is_rejected(batch)) {
-        if (const auto told = insert_ended_event(tx, batch); !told) return std::unexpected(told.error());
+        if (const auto told = note_batch_ended(tx, batch); !told) return std::unexpected(told.error());
     }
     tx.inserted(row);
     return batch;

@@ -5,13 +5,13 @@
 #include "store/sqlite/results_file.h"
 #include "store/sqlite/sqlite_batches.h"
 #include "store/sqlite/sqlite_files.h"
+#include "store/sqlite/sqlite_outbox.h"
 #include "store/sqlite/statements.h"
 
 namespace sheaf::store {
 namespace {
 
 constexpr std::size_t kVerifiedMax = 4096;
-constexpr std::string_view kEndedEvent = "batch.ended";
 
 Error no_batch() {
     return {ErrorCode::not_found, "there is no such batch", {}};
@@ -48,7 +48,7 @@ Result<core::Batch> apply_event(Tx& tx, const BatchId& id, core::BatchEvent even
     row.batch = *core::after_event(row.batch, event, now);
     if (const auto stored = tx.update(row); !stored) return std::unexpected(stored.error());
     if (row.batch.state == core::BatchState::ended) {
-        if (const auto told = insert_ended_event(tx, row.batch); !told) return std::unexpected(told.error());
+        if (const auto told = note_batch_ended(tx, row.batch); !told) return std::unexpected(told.error());
     }
     return row.batch;
 }
@@ -69,13 +69,6 @@ void add_range(std::vector<SegmentLog::Range>& ranges, SegmentLog::Range range) 
 }
 
 }  // namespace
-
-Result<> insert_ended_event(Tx& tx, const core::Batch& batch) {
-    const auto told =
-        tx.db.run(sql::kInsertEvent, kEndedEvent, batch.account.name, IdBytes(batch.id), batch.ended_at);
-    if (!told) return std::unexpected(told.error());
-    return {};
-}
 
 Result<core::Batch> SqliteBatches::apply(const BatchId& id, core::BatchEvent event, Timestamp now) {
     if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
@@ -312,7 +305,7 @@ Result<> SqliteBatches::remove(const BatchId& id) {
         auto ranges = drop_contents(tx, row);
         if (!ranges) return ranges;
         auto done = tx.db.run(sql::kDeleteShared, row.row);
-        if (done) done = tx.db.run(sql::kDeleteEvents, IdBytes(id));
+        if (done) done = tx.db.run(sql::kDeleteFactsOfBatch, IdBytes(id));
         if (done && row.batch.kind == core::BatchKind::batch) done = tx.db.run(sql::kKeepPlace, row.row);
         if (done) done = tx.db.run(sql::kDeleteBatch, row.row);
         if (!done) return std::unexpected(done.error());

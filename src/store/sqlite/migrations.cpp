@@ -6,12 +6,14 @@
 
 #include "store/sqlite/migrations/0001_initial.h"
 #include "store/sqlite/migrations/0002_dialects.h"
+#include "store/sqlite/migrations/0003_webhooks.h"
 
 namespace sheaf::store {
 namespace {
 
 // Number n is at place n - 1. Never edit one that was released; add the next.
-constexpr std::array kMigrations{migrations::k0001Initial, migrations::k0002Dialects};
+constexpr std::array kMigrations{migrations::k0001Initial, migrations::k0002Dialects,
+                                 migrations::k0003Webhooks};
 
 Result<std::int64_t> schema_version(Connection& connection) {
     auto rows = connection.query("PRAGMA user_version");

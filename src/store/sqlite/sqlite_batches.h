@@ -73,8 +73,6 @@ private:
     std::unordered_set<BatchId> verified_;  // results files that were checked since the start
 };
 
-// Notes in the outbox that a batch ended.
-Result<> insert_ended_event(Tx& tx, const core::Batch& batch);
 // Keeps the record. conflict: its key is taken.
 Result<> insert_idempotent(Tx& tx, const IdempotencyRecord& record);
 // A batch in the state of the snapshot; not_found.

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "store/sqlite/sqlite_batches.h"
+#include "store/sqlite/sqlite_outbox.h"
 #include "store/sqlite/statements.h"
 
 namespace sheaf::store {
@@ -117,32 +118,41 @@ Result<TakenOf> take(Tx& tx, const ClaimRequest& request) {
     return taken;
 }
 
+// A batch that a group of results changes.
+struct Changed {
+    BatchRow row;
+    bool tells_items = false;  // to be told to webhooks
+};
+
 // The batches that a group of results changes, each found once.
 class Group {
 public:
     explicit Group(Tx& tx) : tx_(&tx) {}
 
-    Result<BatchRow*> find(const BatchId& id) {
+    Result<Changed*> find(const BatchId& id) {
         const auto known =
-            std::ranges::find_if(rows_, [&](const auto& row) { return row && row->batch.id == id; });
-        if (known != rows_.end()) return known->get();
+            std::ranges::find_if(changed_, [&](const auto& each) { return each->row.batch.id == id; });
+        if (known != changed_.end()) return known->get();
         auto found = tx_->find_batch(id);
         if (!found) return std::unexpected(found.error());
         if (!*found) return nullptr;
-        return rows_.emplace_back(std::make_unique<BatchRow>(std::move(**found))).get();
+        const bool may_tell = (*found)->batch.item_events != core::ItemEvents::none;
+        const auto tells = may_tell ? is_told(*tx_, (*found)->batch) : Result<bool>(false);
+        if (!tells) return std::unexpected(tells.error());
+        return changed_.emplace_back(std::make_unique<Changed>(std::move(**found), *tells)).get();
     }
-    const std::vector<std::unique_ptr<BatchRow>>& rows() const { return rows_; }
+    const std::vector<std::unique_ptr<Changed>>& changed() const { return changed_; }
 
 private:
     Tx* tx_;
-    std::vector<std::unique_ptr<BatchRow>> rows_;
+    std::vector<std::unique_ptr<Changed>> changed_;
 };
 
 Result<Recorded> record(Tx& tx, Group& group, const ItemResult& result) {
     const auto batch = group.find(result.item.batch);
     if (!batch) return std::unexpected(batch.error());
     if (*batch == nullptr) return Recorded::lease_lost;
-    BatchRow& row = **batch;
+    BatchRow& row = (*batch)->row;
     const std::int64_t key = row.key(result.item.ordinal);
     const auto held = tx.db.run(sql::kFinishLease, key, result.epoch);
     if (!held) return std::unexpected(held.error());
@@ -152,6 +162,10 @@ Result<Recorded> record(Tx& tx, Group& group, const ItemResult& result) {
         tx.db.run(sql::kFinishItem, key, result.state, result.finished_at, place.segment, place.start,
                   place.bytes, result.usage.input_tokens, result.usage.output_tokens);
     if (!stored) return std::unexpected(stored.error());
+    if ((*batch)->tells_items) {
+        const auto noted = note_item_ended(tx, row.batch, result.item.ordinal, result.finished_at);
+        if (!noted) return std::unexpected(noted.error());
+    }
     --row.batch.counts.running;
     ++row.batch.counts.of(result.state);
     row.batch.usage += result.usage;
@@ -169,14 +183,15 @@ Result<FinishReport> record_all(Tx& tx, std::span<const ItemResult> results) {
         if (!recorded) return std::unexpected(recorded.error());
         report.recorded.push_back(*recorded);
     }
-    for (const auto& row : group.rows()) {
-        const auto before = tx.find_batch(row->batch.id);
+    for (const auto& changed : group.changed()) {
+        const BatchRow& row = changed->row;
+        const auto before = tx.find_batch(row.batch.id);
         if (!before) return std::unexpected(before.error());
-        if ((*before)->batch.counts == row->batch.counts) continue;
-        if (const auto stored = tx.update(*row); !stored) return std::unexpected(stored.error());
-        if (row->batch.state != core::BatchState::ended) continue;
-        if (const auto told = insert_ended_event(tx, row->batch); !told) return std::unexpected(told.error());
-        report.ended.push_back(row->batch);
+        if ((*before)->batch.counts == row.batch.counts) continue;
+        if (const auto stored = tx.update(row); !stored) return std::unexpected(stored.error());
+        if (row.batch.state != core::BatchState::ended) continue;
+        if (const auto noted = note_batch_ended(tx, row.batch); !noted) return std::unexpected(noted.error());
+        report.ended.push_back(row.batch);
     }
     return report;
 }

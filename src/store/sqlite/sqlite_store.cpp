@@ -6,6 +6,7 @@
 #include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/sqlite_items.h"
 #include "store/sqlite/sqlite_keys.h"
+#include "store/sqlite/sqlite_outbox.h"
 
 namespace sheaf::store {
 namespace {
@@ -18,12 +19,14 @@ public:
           items_(*engine_),
           assets_(*engine_),
           files_(*engine_),
+          outbox_(*engine_),
           keys_(*engine_) {}
 
     Batches& batches() override { return batches_; }
     ItemQueue& items() override { return items_; }
     Assets& assets() override { return assets_; }
     Files& files() override { return files_; }
+    Outbox& outbox() override { return outbox_; }
     Keys& keys() override { return keys_; }
     Result<> health() override { return engine_->disk->usable(); }
 
@@ -33,6 +36,7 @@ private:
     SqliteItems items_;
     SqliteAssets assets_;
     SqliteFiles files_;
+    SqliteOutbox outbox_;
     SqliteKeys keys_;
 };
 

@@ -6,7 +6,8 @@
     "b.running, b.succeeded, b.failed, b.canceled, b.expired, b.created_at, b.expires_at, b.purge_at, "      \
     "b.ended_at, b.results_bytes, b.body_segment, b.body_start, b.body_bytes, "                              \
     "(SELECT shared FROM batch_shared s WHERE s.row = b.row), b.input_tokens, b.output_tokens, "             \
-    "b.cached_tokens, b.reasoning_tokens, b.keep_for, b.cancel_requested_at, b.archive_at, b.archived_at"
+    "b.cached_tokens, b.reasoning_tokens, b.keep_for, b.cancel_requested_at, b.archive_at, b.archived_at, " \
+    "b.item_events"
 // The state as others see it: claimed items are running (migrations/0001_initial.h).
 #define SHEAF_ITEM_STATE "(CASE WHEN i.state = 0 AND i.key < b.cursor THEN 1 ELSE i.state END)"
 #define SHEAF_ITEM_COLUMNS                                                                          \
@@ -20,13 +21,17 @@
     "id, account, purpose, filename, bytes, created_at, expires_at, blob_key, batch, start"
 #define SHEAF_FILE_UPLOAD_COLUMNS                                                                     \
     "id, account, state, purpose, filename, mime_type, bytes, file_lifetime, file, created_at, expires_at"
+// Without `secret`, `payload` and `token`.
+#define SHEAF_DELIVERY_COLUMNS                                                                               \
+    "d.number, d.event, d.type, d.account, d.form, d.webhook, d.target, d.url, d.batch, d.ordinal, "         \
+    "d.created_at, d.attempts, d.attempts_max, d.next_at, d.ended_at, d.delivered, d.last_error"
 #define SHEAF_UPLOAD_COLUMNS                                                                    \
     "id, account, asset, state, total_bytes, chunk_bytes, created_at, updated_at, expires_at, " \
     "chunks_reported, bytes_reported"
 
 namespace sheaf::store::sql {
 
-inline constexpr int kBatchColumnCount = 33;
+inline constexpr int kBatchColumnCount = 34;
 
 inline constexpr const char* kBegin = "BEGIN IMMEDIATE";
 inline constexpr const char* kBeginRead = "BEGIN";
@@ -43,8 +48,9 @@ inline constexpr const char* kCountActive =
 inline constexpr const char* kInsertBatch =
     "INSERT INTO batches(id, account, dialect, kind, model, tag, state, end_reason, cursor, queued, running, "
     "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes, keep_for, "
-    "archive_at, ended_at, results_bytes) "
-    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?14, ?15, 0, ?7, 0, 0, 0, 0, 0, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?16, ?17)";
+    "archive_at, ended_at, results_bytes, item_events) "
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?14, ?15, 0, ?7, 0, 0, 0, 0, 0, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?16, ?17, "
+    "?18)";
 inline constexpr const char* kPlaceBody =
     "UPDATE batches SET cursor = ?2, body_segment = ?3, body_start = ?4 WHERE row = ?1";
 inline constexpr const char* kInsertShared = "INSERT INTO batch_shared(row, shared) VALUES(?1, ?2)";
@@ -98,9 +104,6 @@ inline constexpr const char* kBatchesToPurge =
     "SELECT " SHEAF_BATCH_COLUMNS " FROM batches b WHERE b.purge_at <= ?1 ORDER BY b.purge_at LIMIT ?2";
 inline constexpr const char* kDeleteBatch = "DELETE FROM batches WHERE row = ?1";
 inline constexpr const char* kDeleteShared = "DELETE FROM batch_shared WHERE row = ?1";
-inline constexpr const char* kInsertEvent =
-    "INSERT INTO events(kind, account, batch, at) VALUES(?1, ?2, ?3, ?4)";
-inline constexpr const char* kDeleteEvents = "DELETE FROM events WHERE batch = ?1";
 inline constexpr const char* kDeleteFilesOfBatch = "DELETE FROM files WHERE batch = ?1";
 inline constexpr const char* kInsertRemoval = "INSERT INTO removals(id, ranges) VALUES(?1, ?2)";
 inline constexpr const char* kRemovals = "SELECT id, ranges FROM removals";
@@ -302,5 +305,69 @@ inline constexpr const char* kListKeys =
     "SELECT id, account, secret_hash, created_at, revoked_at FROM api_keys ORDER BY created_at, id";
 inline constexpr const char* kRevokeKey =
     "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1";
+
+// Webhooks.
+inline constexpr const char* kInsertWebhook =
+    "INSERT INTO webhooks(id, account, dialect, url, secret, types, enabled, created_at) "
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+inline constexpr const char* kListWebhooks =
+    "SELECT id, account, dialect, url, secret, types, enabled, created_at FROM webhooks "
+    "ORDER BY created_at, id";
+inline constexpr const char* kSetWebhookSecret = "UPDATE webhooks SET secret = ?2 WHERE id = ?1";
+inline constexpr const char* kSetWebhookEnabled = "UPDATE webhooks SET enabled = ?2 WHERE id = ?1";
+inline constexpr const char* kDeleteWebhook = "DELETE FROM webhooks WHERE id = ?1";
+inline constexpr const char* kHasWebhook =
+    "SELECT 1 FROM webhooks WHERE account = ?1 AND dialect = ?2 AND enabled LIMIT 1";
+
+// Facts: rows of `events`.
+inline constexpr const char* kInsertFact =
+    "INSERT INTO events(kind, account, batch, ordinal, at) VALUES(?1, ?2, ?3, ?4, ?5)";
+inline constexpr const char* kOldestFacts =
+    "SELECT number, kind, account, batch, ordinal, at FROM events ORDER BY number LIMIT ?1";
+inline constexpr const char* kAdvanceFact = "UPDATE events SET ordinal = ?2 WHERE number = ?1";
+inline constexpr const char* kDeleteFact = "DELETE FROM events WHERE number = ?1";
+inline constexpr const char* kDeleteFactsOfBatch = "DELETE FROM events WHERE batch = ?1";
+
+// Deliveries.
+inline constexpr const char* kInsertDelivery =
+    "INSERT INTO deliveries(event, type, account, form, webhook, target, url, token, payload, batch, ordinal, "
+    "created_at, attempts, attempts_max, next_at, delivered, last_error) "
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14, 0, '')";
+// The targets of what waits, one step in the index each, however much waits for one of them.
+inline constexpr const char* kDueTargets =
+    "WITH RECURSIVE targets(target) AS ("
+    "SELECT min(target) FROM deliveries WHERE ended_at IS NULL "
+    "UNION ALL SELECT (SELECT min(d.target) FROM deliveries d WHERE d.ended_at IS NULL AND d.target > "
+    "targets.target) FROM targets WHERE targets.target IS NOT NULL) "
+    "SELECT target, (SELECT min(d.next_at) FROM deliveries d WHERE d.ended_at IS NULL AND d.target = "
+    "targets.target) AS soonest FROM targets WHERE target IS NOT NULL AND soonest <= ?1 ORDER BY soonest";
+inline constexpr const char* kDueOfTarget =
+    "SELECT d.number FROM deliveries d LEFT JOIN webhooks w ON w.id = d.webhook "
+    "WHERE d.target = ?1 AND d.ended_at IS NULL AND d.next_at <= ?2 AND coalesce(w.enabled, 1) "
+    "ORDER BY d.next_at, d.number LIMIT ?3";
+inline constexpr const char* kFindDelivery =
+    "SELECT " SHEAF_DELIVERY_COLUMNS
+    ", coalesce(w.secret, d.token), d.payload FROM deliveries d LEFT JOIN webhooks w ON w.id = d.webhook "
+    "WHERE d.number = ?1";
+inline constexpr const char* kRecordAttempt =
+    "UPDATE deliveries SET attempts = attempts + 1, next_at = ?2, last_error = ?3 "
+    "WHERE number = ?1 AND ended_at IS NULL";
+inline constexpr const char* kEndDelivery =
+    "UPDATE deliveries SET attempts = attempts + 1, ended_at = ?2, last_error = ?3, delivered = ?4, "
+    "token = '', payload = x'' WHERE number = ?1 AND ended_at IS NULL";
+inline constexpr const char* kGiveUpOfWebhook =
+    "UPDATE deliveries SET ended_at = ?2, last_error = ?3, payload = x'' WHERE webhook = ?1 AND ended_at IS "
+    "NULL";
+// ?1: of one webhook, or NULL; ?2: of one account, or NULL; ?3: only those that were not delivered.
+inline constexpr const char* kListDeliveries =
+    "SELECT " SHEAF_DELIVERY_COLUMNS
+    " FROM deliveries d WHERE (?1 IS NULL OR d.webhook = ?1) AND (?2 IS NULL OR d.account = ?2) "
+    "AND (NOT ?3 OR NOT d.delivered) ORDER BY d.number DESC LIMIT ?4";
+inline constexpr const char* kDeliveriesAbout =
+    "SELECT " SHEAF_DELIVERY_COLUMNS
+    " FROM deliveries d WHERE d.batch = ?1 AND d.ordinal IS ?2 ORDER BY d.number";
+inline constexpr const char* kForgetDeliveries =
+    "DELETE FROM deliveries WHERE number IN (SELECT number FROM deliveries WHERE ended_at <= ?1 ORDER BY "
+    "ended_at LIMIT ?2)";
 
 }  // namespace sheaf::store::sql

@@ -1,0 +1,92 @@
+#include "store/sqlite/sqlite_outbox.h"
+#include "store/sqlite/statements.h"
+
+namespace sheaf::store {
+namespace {
+
+constexpr std::string_view kRemoved = "The webhook was removed.";
+
+std::string join_types(const std::vector<std::string>& types) {
+    std::string joined;
+    for (const std::string& type : types) {
+        if (!joined.empty()) joined += ' ';
+        joined += type;
+    }
+    return joined;
+}
+
+std::vector<std::string> split_types(std::string_view joined) {
+    std::vector<std::string> types;
+    while (!joined.empty()) {
+        const auto end = std::min(joined.find(' '), joined.size());
+        types.emplace_back(joined.substr(0, end));
+        joined.remove_prefix(std::min(end + 1, joined.size()));
+    }
+    return types;
+}
+
+Webhook read_webhook(const Rows& rows) {
+    return {.id = {raw_id(rows.bytes(0))},
+            .account = {rows.text(1)},
+            .dialect = rows.text(2),
+            .url = rows.text(3),
+            .secret = Secret(rows.text(4)),
+            .types = split_types(rows.bytes(5)),
+            .enabled = rows.number(6) != 0,
+            .created_at = rows.time(7)};
+}
+
+Result<> changed_one(const Result<int>& changed) {
+    if (!changed) return std::unexpected(changed.error());
+    if (*changed == 0) return fail(ErrorCode::not_found, "there is no such webhook");
+    return {};
+}
+
+}  // namespace
+
+Result<> SqliteOutbox::insert(const Webhook& webhook) {
+    const std::string types = join_types(webhook.types);
+    return engine_->writer.run([&](Tx& tx) -> Result<> {
+        const auto added =
+            tx.db.run(sql::kInsertWebhook, IdBytes(webhook.id), webhook.account.name, webhook.dialect,
+                      webhook.url, webhook.secret.reveal(), types, webhook.enabled, webhook.created_at);
+        if (!added) return std::unexpected(added.error());
+        if (*added == 0) return fail(ErrorCode::conflict, "a webhook of this id is there already");
+        return {};
+    });
+}
+
+Result<std::vector<Webhook>> SqliteOutbox::webhooks() {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    auto rows = snapshot->db().query(sql::kListWebhooks);
+    if (!rows) return std::unexpected(rows.error());
+    std::vector<Webhook> webhooks;
+    for (;;) {
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return webhooks;
+        webhooks.push_back(read_webhook(*rows));
+    }
+}
+
+Result<> SqliteOutbox::set_secret(const WebhookId& id, const Secret& secret) {
+    return engine_->writer.run(
+        [&](Tx& tx) { return changed_one(tx.db.run(sql::kSetWebhookSecret, IdBytes(id), secret.reveal())); });
+}
+
+Result<> SqliteOutbox::set_enabled(const WebhookId& id, bool enabled) {
+    return engine_->writer.run(
+        [&](Tx& tx) { return changed_one(tx.db.run(sql::kSetWebhookEnabled, IdBytes(id), enabled)); });
+}
+
+Result<> SqliteOutbox::remove(const WebhookId& id, Timestamp now) {
+    return engine_->writer.run([&](Tx& tx) -> Result<> {
+        if (const auto gone = changed_one(tx.db.run(sql::kDeleteWebhook, IdBytes(id))); !gone) return gone;
+        const auto given_up = tx.db.run(sql::kGiveUpOfWebhook, IdBytes(id), now, kRemoved);
+        if (!given_up) return std::unexpected(given_up.error());
+        return {};
+    });
+}
+
+}  // namespace sheaf::store

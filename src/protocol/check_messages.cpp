@@ -178,6 +178,21 @@ constexpr std::array kRequest{
     Field{"research_preview_2026_02", anything},
 };
 
+constexpr std::array kCountRequest{
+    Field{"model", non_empty_text, Need::required},
+    Field{"messages", check_turns, Need::required},
+    Field{"system", system_content},
+    Field{"tools", tools},
+    Field{"tool_choice", tool_choice},
+    Field{"thinking", thinking},
+    Field{"output_config", closed<kOutputConfig>},
+    kCacheControl,
+    Field{"speed", one_of<kSpeeds>, Need::optional, Null::allowed},
+    Field{"mcp_servers", array_of<any_object>},
+    Field{"context_management", any_object, Need::optional, Null::allowed},
+    Field{"output_format", output_format, Need::optional, Null::allowed},
+};
+
 Result<> check_budget(const Value& request) {
     const auto config = request.find("thinking");
     const auto budget = config ? config->find("budget_tokens") : std::nullopt;
@@ -220,6 +235,7 @@ Result<> check_messages_request(std::string_view body, const CheckOptions& optio
     const auto document = jsonl::Document::parse(body);
     if (!document) return std::unexpected(document.error());
     const Value request(document->root(), PathStyle::dotted);
+    if (options.counts_tokens) return check_closed(request, kCountRequest);
     if (auto fits = check_closed(request, kRequest); !fits) return fits;
     if (auto fits = check_budget(request); !fits) return fits;
     return options.batch ? check_batched(request) : Result<>{};

@@ -318,6 +318,21 @@ TEST(CheckMessages, RefusesInABatchWhatBatchesDoNotTake) {
     EXPECT_EQ(error.message, "Input should be greater than or equal to 1");
 }
 
+TEST(CheckMessages, RefusesWhatIsOfTheAnswerInACallThatCounts) {
+    const auto counted = [](std::string_view rest) {
+        const auto body = fmt::format(R"({{"model":"m","messages":[{}]{}}})", kHello, rest);
+        const auto fits = check_messages_request(body, {.counts_tokens = true});
+        return fits ? "fine" : fmt::format("{}: {}", fits.error().field, fits.error().message);
+    };
+    EXPECT_EQ(counted(""), "fine");
+    EXPECT_EQ(
+        counted(
+            R"(,"system":"s","tools":[],"tool_choice":{"type":"auto"},"thinking":{"type":"enabled","budget_tokens":9000},"output_config":{"effort":"low"},"cache_control":null,"speed":"fast")"),
+        "fine");
+    EXPECT_EQ(counted(R"(,"max_tokens":1)"), "max_tokens: Extra inputs are not permitted");
+    EXPECT_EQ(counted(R"(,"stream":false)"), "stream: Extra inputs are not permitted");
+}
+
 TEST(CheckMessages, RefusesWhatIsNoRequest) {
     for (const std::string& body :
          {std::string(""), std::string("x"), std::string("[]"), std::string("null"), std::string("{}"),

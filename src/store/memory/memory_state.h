@@ -27,6 +27,7 @@ struct MemoryItem {
 struct BatchPlace {
     AccountId account;
     std::uint64_t number = 0;
+    Timestamp created_at;
 };
 
 struct MemoryBatch {
@@ -62,6 +63,7 @@ struct MemoryState {
     // With the mutex held.
     std::uint64_t count_unfinished(const AccountId& account, const core::Subject& subject) const;
     Result<> remember(const IdempotencyRecord& record);
+    Result<> add_files(const std::vector<core::File>& added);  // all of them, or none
 };
 
 std::unique_ptr<Batches> make_memory_batches(MemoryState& state);

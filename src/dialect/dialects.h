@@ -2,4 +2,5 @@
 
 // Every dialect there is. A new one adds its line here and its routes in the wiring.
 #include "dialect/sail/sail.h"
+#include "dialect/sheaf/sheaf.h"
 #include "dialect/twelvelabs/twelvelabs.h"

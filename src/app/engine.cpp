@@ -46,7 +46,9 @@ Result<std::unique_ptr<backend::Backend>> make_backend(const ModelConfig& model,
                                                        async::Lane& cpu_lane) {
     switch (model.backend) {
         case BackendKind::chat:
-            return backend::make_chat_backend(executor, model.chat);
+        case BackendKind::messages:
+        case BackendKind::responses:
+            return backend::make_relay_backend(executor, model.relay);
         case BackendKind::scene:
             return backend::make_scene_backend(cpu_lane, model.scene);
         case BackendKind::scripted:

@@ -150,6 +150,13 @@ std::string render_problem(const Problem& problem, std::string_view request_id) 
     return json.take();
 }
 
+http::Response to_response(const Problem& problem, std::string_view request_id) {
+    http::Response response = json_response(render_problem(problem, request_id));
+    response.status = problem.status;
+    if (problem.retry_after_s) response.headers.add("retry-after", std::to_string(*problem.retry_after_s));
+    return response;
+}
+
 http::Response json_response(std::string body) {
     http::Response response;
     response.headers.add("Content-Type", "application/json");

@@ -57,6 +57,7 @@ std::string tell(std::string_view field, std::string_view message);
 
 // The envelope: {"type":"error","error":{…},"request_id":"…"}; an empty id is null.
 std::string render_problem(const Problem& problem, std::string_view request_id);
+http::Response to_response(const Problem& problem, std::string_view request_id);
 
 http::Response json_response(std::string body);
 

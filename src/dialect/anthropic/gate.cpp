@@ -16,13 +16,6 @@ void add_rate_headers(http::Response& response, const RateLimiter::Verdict& verd
                          to_time(Timestamp(std::chrono::seconds(verdict.reset_at))));
 }
 
-http::Response to_response(const Problem& problem, const std::string& request_id) {
-    http::Response response = json_response(render_problem(problem, request_id));
-    response.status = problem.status;
-    if (problem.retry_after_s) response.headers.add("retry-after", std::to_string(*problem.retry_after_s));
-    return response;
-}
-
 http::Response finish(Reply reply, const http::Request& request, const std::string& request_id) {
     if (!reply && reply.error().status >= 500) {
         log::warning("a call was answered with an error", {{"request", request_id},

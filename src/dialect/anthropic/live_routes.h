@@ -1,10 +1,9 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "dialect/anthropic/gate.h"
-#include "dialect/live_answer.h"
+#include "dialect/event_call.h"
 #include "http/router.h"
 #include "service/live.h"
 
@@ -12,16 +11,17 @@ namespace sheaf::dialect::anthropic {
 
 // POST /v1/messages, answered whole or as events, and POST /v1/messages/count_tokens. Outlives the router.
 //
-// A call that fails before anything of its answer was sent is told so by its status. A stream that has begun
-// ends with an event "error"; a slow answer that has begun is cut.
+// A call that fails before anything of its answer was sent is told so by its status; afterwards a stream ends
+// with an event "error", and an answer in one piece is cut.
 class LiveRoutes {
 public:
     struct Parts {
         service::LiveRunner* live = nullptr;
         bool refuses_sampling = false;
-        LiveTimes times;
+        CallTimes times;
     };
-    LiveRoutes(async::Executor executor, Parts parts) : parts_(parts), leaving_(executor) {}
+    LiveRoutes(async::Executor executor, Parts parts)
+        : executor_(executor), parts_(parts), leaving_(executor) {}
 
     void add_to(http::Router& router, Gate& gate);
     // Waits for the work of clients that went away.
@@ -30,15 +30,15 @@ public:
 private:
     async::Task<Reply> create_message(Call& call);
     async::Task<Reply> count_tokens(Call& call);
-    // Reads and checks the body and starts what it asks.
-    struct Started {
-        std::shared_ptr<LiveCall> live;
+    // What the body asks, checked.
+    struct Asked {
+        core::ModelRequest request;
         bool streams = false;
     };
-    async::Task<Checked<Started>> start(Call& call, bool counts_tokens);
-    async::Task<Reply> answer_whole(std::shared_ptr<LiveCall> live);
-    async::Task<Reply> answer_with_events(std::shared_ptr<LiveCall> live, std::string request_id);
+    async::Task<Checked<Asked>> read(Call& call, bool counts_tokens);
+    std::shared_ptr<LiveCall> start(const Call& call, core::ModelRequest request, LiveCall::Text text);
 
+    async::Executor executor_;
     Parts parts_;
     async::TaskGroup leaving_;
 };

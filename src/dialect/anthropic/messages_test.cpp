@@ -35,7 +35,8 @@ protected:
     void hurry() {
         routes.emplace(
             io.get_executor(),
-            LiveRoutes::Parts{&live, false, {.patience = 20ms, .keep_alive = 5ms, .look_every = 1ms}});
+            LiveRoutes::Parts{
+                &live, false, {.patience = 20ms, .first_event = 5ms, .keep_alive = 5ms, .look_every = 1ms}});
         router.emplace();
         routes->add_to(*router, gate);
     }

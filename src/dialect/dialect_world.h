@@ -78,7 +78,7 @@ public:
         } const left{running};
         for (const std::string& piece : pieces) {
             if (pause.count() > 0) co_await async::sleep_for(pause);
-            on_text(piece);
+            if (on_text) on_text(piece);
         }
         while (held) co_await async::sleep_for(1ms);
         co_return ending;

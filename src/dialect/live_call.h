@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,14 +14,16 @@
 
 namespace sheaf::dialect {
 
-// One analysis that runs beside the coroutine that writes its answer. Belongs to one executor.
+// One inference that runs beside the coroutine that writes its answer. Belongs to one executor.
 //
-// Dropping it cancels the analysis: whoever holds it is the one who wants the answer. What is left of it then
-// ends in `leaving`, which must outlive it.
+// Dropping it cancels the inference: whoever holds it is the one who wants the answer. What is left of it
+// then ends in `leaving`, which must outlive it.
 class LiveCall {
 public:
+    // Whether there is text before the ending: an analysis' text, or the events of a model request.
+    enum class Text : std::uint8_t { streamed, none };
     LiveCall(async::Executor executor, async::TaskGroup& leaving, service::LiveRunner& runner,
-             AccountId account, core::Inference inference);
+             AccountId account, core::Inference inference, Text text = Text::streamed);
     ~LiveCall();
     LiveCall(const LiveCall&) = delete;
     LiveCall& operator=(const LiveCall&) = delete;
@@ -42,7 +45,7 @@ private:
         std::optional<core::Ending> ending;
     };
     static async::Task<void> run(std::shared_ptr<State> state, service::LiveRunner& runner, AccountId account,
-                                 core::Inference inference);
+                                 core::Inference inference, Text text);
 
     async::TaskGroup* leaving_;
     std::shared_ptr<State> state_;

@@ -166,6 +166,32 @@ void read_limits(Settings limits, service::Limits& into) {
     limits.read("video_aspect_max", into.video_aspect_max, {1, 1000});
 }
 
+// The vendors' own. What expires does so after `batch_time_s` of [limits], whoever's it is.
+void read_dialects(Settings& root, Config& config) {
+    config.anthropic.batch_time = config.limits.batch_time;
+    config.openai.batch_time = config.limits.batch_time;
+    Settings anthropic = root.table("anthropic");
+    anthropic.read("batch_items_max", config.anthropic.batch_items_max, {1, kItemsMax});
+    anthropic.read("batch_bytes_max", config.anthropic.batch_bytes_max, {1024, 1e12});
+    anthropic.read_seconds("results_time_s", config.anthropic.results_time);
+    anthropic.read_seconds("retention_s", config.anthropic.retention);
+    anthropic.read("refuses_sampling", config.anthropic_refuses_sampling);
+    Settings openai = root.table("openai");
+    openai.read("batch_lines_max", config.openai.lines_max, {1, kItemsMax});
+    openai.read("batch_file_bytes_max", config.openai.batch_file_bytes_max, {1024, 1e12});
+    openai.read_seconds("batch_file_time_s", config.openai.batch_file_time);
+    openai.read_seconds("result_file_time_s", config.openai.result_file_time);
+    Settings sail = root.table("sail");
+    sail.read("batch_items_max", config.sail.items_max, {1, kItemsMax});
+    sail.read("batch_bytes_max", config.sail.body_bytes_max, {1024, 1e12});
+    std::string shared = "openai";
+    root.read("v1_batches", shared);
+    if (shared == "sail")
+        config.v1_batches = dialect::SharedList::sail;
+    else if (shared != "openai")
+        root.complain("v1_batches must be \"openai\" or \"sail\", not \"" + shared + "\"");
+}
+
 void read_server(Settings server, http::ServerLimits& into) {
     server.read("connections_max", into.connections_max, {1, 1e6});
     server.read("header_bytes_max", into.header_bytes_max, {1024, 1 << 24});
@@ -194,8 +220,16 @@ void read_fetch(Settings fetch, fetch::FetchPolicy& into) {
     fetch.read("redirects_max", into.redirects_max, {0, 20});
 }
 
-// The default: nothing configured, a real analysis without a model.
-ModelConfig embedded_default() {
+// The defaults: nothing configured, a real analysis without a model, and for developing clients answers by
+// rule.
+ModelConfig embedded_text() {
+    ModelConfig practice;
+    practice.name = "practice";
+    practice.backend = BackendKind::scripted;
+    return practice;
+}
+
+ModelConfig embedded_video() {
     ModelConfig scene;
     scene.name = "pegasus1.5";
     scene.backend = BackendKind::scene;
@@ -236,11 +270,12 @@ Result<Config> config_from(const toml::table& table) {
     else
         root.complain(parsed.error().message);
     read_limits(root.table("limits"), config.limits);
+    read_dialects(root, config);
     read_server(root.table("server"), config.server);
     read_media(root.table("media"), config.media);
     read_fetch(root.table("fetch"), config.fetch);
     for (Settings& model : root.tables("model")) config.models.push_back(read_model(std::move(model)));
-    if (config.models.empty()) config.models.push_back(embedded_default());
+    if (config.models.empty()) config.models = {embedded_video(), embedded_text()};
     check_models(config.models, root);
     if (auto fault = root.first_complaint()) return fail(ErrorCode::invalid, *fault);
     return config;

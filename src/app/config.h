@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "core/retry.h"
+#include "dialect/dialects.h"
 #include "fetch/fetch.h"
 #include "http/server.h"
 #include "media/decoders.h"
@@ -44,6 +45,11 @@ struct Config {
     std::chrono::milliseconds lease_time{60'000};
     std::uint32_t requests_per_minute = 0;  // per account; 0: no limit
     service::Limits limits;
+    dialect::anthropic::Limits anthropic;
+    dialect::openai::Limits openai;
+    dialect::sail::Limits sail;
+    bool anthropic_refuses_sampling = false;
+    dialect::SharedList v1_batches = dialect::SharedList::openai;
     http::ServerLimits server;
     media::FfmpegOptions media;
     fetch::FetchPolicy fetch;

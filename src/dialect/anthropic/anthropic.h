@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/item_codec.h"
 #include "dialect/dialect.h"
@@ -44,6 +46,9 @@ struct Options {
 
 // The codec by itself: stateless, the same as the dialect's own.
 std::unique_ptr<core::ItemCodec> make_codec();
+
+// "msgbatch_" and 24 hex digits.
+std::optional<BatchId> parse_batch_id(std::string_view text);
 
 }  // namespace sheaf::dialect::anthropic
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "dialect/anthropic/anthropic.h"
 #include "dialect/anthropic/batch_request.h"
 #include "dialect/anthropic/body.h"
 #include "dialect/anthropic/codec.h"
@@ -54,7 +55,7 @@ async::Task<Checked<std::optional<core::Batch>>> BatchCreator::find_earlier(cons
     const auto record =
         co_await parts_.batches->find_idempotent(call.caller.account, scope_of(call), fingerprint);
     if (!record) co_return refuse(record.error());
-    const auto id = *record ? parse_batch_name((*record)->response) : std::nullopt;
+    const auto id = *record ? parse_batch_id((*record)->response) : std::nullopt;
     if (!id) co_return std::nullopt;
     auto batch = co_await parts_.batches->find(call.caller.account, *id);
     if (batch) co_return std::move(*batch);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "dialect/anthropic/anthropic.h"
 #include "dialect/anthropic/batch_json.h"
 #include "dialect/anthropic/codec.h"
 #include "dialect/base_url.h"
@@ -25,7 +26,7 @@ http::Response BatchRoutes::show(const Call& call, const core::Batch& batch) con
 }
 
 async::Task<Checked<core::Batch>> BatchRoutes::find(Call& call) {
-    const auto id = parse_batch_name(call.request.path_parameters.at(0));
+    const auto id = parse_batch_id(call.request.path_parameters.at(0));
     if (!id) co_return refuse_unknown();
     auto batch = co_await batches_->find(call.caller.account, *id);
     if (!batch) co_return refuse(batch.error());
@@ -44,8 +45,8 @@ async::Task<Reply> BatchRoutes::list(Call& call) {
     if (!asked) co_return std::unexpected(asked.error());
     store::CursorQuery query{.account = call.caller.account,
                              .dialect = std::string(kDialectName),
-                             .older_than = parse_batch_name(asked->after_id),
-                             .newer_than = parse_batch_name(asked->before_id),
+                             .older_than = parse_batch_id(asked->after_id),
+                             .newer_than = parse_batch_id(asked->before_id),
                              .count = asked->limit};
     store::CursorPage page;
     // A cursor that is no id of ours is like one that nothing has: an empty page.

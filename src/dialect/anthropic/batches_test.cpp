@@ -98,7 +98,7 @@ TEST_F(MessageBatches, AreCutWhenTheirResultsGoAwayUnderAReader) {
 TEST_F(MessageBatches, LetWhatRunsFinishAfterACancel) {
     const std::string id = make_batch(2);
     const auto claimed =
-        store->items().claim({.batch = *parse_batch_name(id), .count_max = 1, .now = clock.now()});
+        store->items().claim({.batch = *parse_batch_id(id), .count_max = 1, .now = clock.now()});
     ASSERT_TRUE(claimed);
     EXPECT_EQ(at(cancel(id), "/processing_status"), "canceling");
     clock.advance(1s);
@@ -142,7 +142,7 @@ TEST_F(MessageBatches, ExpireAfterADay) {
 TEST_F(MessageBatches, KeepTheirNameWhenTheirResultsAreGone) {
     const std::string id = make_batch(1);
     work(id, 1, good_answer());
-    const auto batch = store->batches().find(kTeam, *parse_batch_name(id));
+    const auto batch = store->batches().find(kTeam, *parse_batch_id(id));
     EXPECT_EQ(batch->archive_at, batch->created_at + 29 * 24h);
     EXPECT_EQ(batch->purge_at, batch->created_at + 365 * 24h);
     clock.advance(29 * 24h);
@@ -281,9 +281,9 @@ TEST_F(MessageBatches, TakeItemsThatAreWrongAndGiveEachItsLine) {
         std::string(500, '[') + std::string(500, ']') + "}}]}");
     ASSERT_EQ(created.status, 200) << created.body;
     const auto claimed = store->items().claim(
-        {.batch = *parse_batch_name(at(created, "/id")), .count_max = 3, .now = clock.now()});
+        {.batch = *parse_batch_id(at(created, "/id")), .count_max = 3, .now = clock.now()});
     ASSERT_TRUE(claimed);
-    const auto batch = store->batches().find(kTeam, *parse_batch_name(at(created, "/id")));
+    const auto batch = store->batches().find(kTeam, *parse_batch_id(at(created, "/id")));
     EXPECT_TRUE(dialect->codec().decode(*batch, claimed->leases[0].body));
     EXPECT_EQ(claimed->leases[0].body, good_params());
     const auto zero = dialect->codec().decode(*batch, claimed->leases[1].body);
@@ -297,7 +297,7 @@ TEST_F(MessageBatches, KeepTheVersionTheyWereMadeWith) {
     build();
     http::Headers newer;
     newer.add("anthropic-version", "2026-10-21");
-    const auto id = parse_batch_name(at(create(body_of(1), newer), "/id"));
+    const auto id = parse_batch_id(at(create(body_of(1), newer), "/id"));
     const MessageRules rules = read_shared(store->batches().find(kTeam, *id)->shared);
     EXPECT_EQ(rules.version, Version::v2026_10_21);
     EXPECT_TRUE(rules.refuses_sampling);

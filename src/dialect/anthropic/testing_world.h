@@ -66,10 +66,10 @@ protected:
     std::string stored() { return get("/v1/messages/batches?limit=1000").body; }
 
     void work(const std::string& name, std::uint32_t count, const core::Ending& ending) {
-        DialectWorld::work(*parse_batch_name(name), count, ending, dialect->codec());
+        DialectWorld::work(*parse_batch_id(name), count, ending, dialect->codec());
     }
     void publish(const std::string& name) {
-        DialectWorld::publish(*parse_batch_name(name), dialect->codec());
+        DialectWorld::publish(*parse_batch_id(name), dialect->codec());
     }
 
     std::string public_url;

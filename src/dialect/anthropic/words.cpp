@@ -1,5 +1,7 @@
 #include "dialect/anthropic/words.h"
 
+#include "dialect/anthropic/anthropic.h"
+
 namespace sheaf::dialect::anthropic {
 namespace {
 
@@ -22,9 +24,9 @@ std::string batch_name(const BatchId& id) {
     return std::string(kBatchPrefix) + to_string(id);
 }
 
-std::optional<BatchId> parse_batch_name(std::string_view name) {
+std::optional<BatchId> parse_batch_id(std::string_view name) {
     if (!name.starts_with(kBatchPrefix)) return std::nullopt;
-    return parse_batch_id(name.substr(kBatchPrefix.size()));
+    return sheaf::parse_batch_id(name.substr(kBatchPrefix.size()));
 }
 
 std::string make_request_id(Timestamp now) {

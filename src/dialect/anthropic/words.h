@@ -24,7 +24,6 @@ std::optional<Version> parse_version(std::string_view word);
 
 // "msgbatch_" and 24 hex digits.
 std::string batch_name(const BatchId& id);
-std::optional<BatchId> parse_batch_name(std::string_view name);
 // "req_" and 24 hex digits.
 std::string make_request_id(Timestamp now);
 

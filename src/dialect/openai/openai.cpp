@@ -4,9 +4,11 @@
 
 #include "dialect/openai/batch_routes.h"
 #include "dialect/openai/codec.h"
+#include "dialect/openai/file_routes.h"
 #include "dialect/openai/gate.h"
 #include "dialect/openai/live_routes.h"
 #include "dialect/openai/models.h"
+#include "dialect/openai/upload_routes.h"
 
 namespace sheaf::dialect::openai {
 namespace {
@@ -32,13 +34,19 @@ public:
           gate_(options.accounts),
           batches_(gate_, {&options.batches, &options.files, &options.live, options.limits}),
           models_(gate_, options.live, options.batches.now()),
+          files_(options.files, options.limits.batch_file_time),
+          uploads_(options.files, options.limits.batch_file_time),
           live_(options.executor, {&options.live, options.limits.live_body_bytes_max, {}}) {}
 
     std::string_view name() const override { return kDialectName; }
     const core::ItemCodec& codec() const override { return codec_; }
     async::Task<void> stop() override { return live_.stop(); }
 
-    void add_routes(http::Router& router) override { live_.add_to(router, gate_); }
+    void add_routes(http::Router& router) override {
+        files_.add_to(router, gate_);
+        uploads_.add_to(router, gate_);
+        live_.add_to(router, gate_);
+    }
 
     SharedHandlers shared() override {
         SharedHandlers handlers;
@@ -55,6 +63,8 @@ private:
     Gate gate_;
     BatchRoutes batches_;
     ModelRoutes models_;
+    FileRoutes files_;
+    UploadRoutes uploads_;
     LiveRoutes live_;
 };
 

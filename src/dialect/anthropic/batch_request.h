@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "jsonl/document.h"
 #include "jsonl/splitter.h"
-#include "store/batches.h"
+#include "service/batches.h"
 
 namespace sheaf::dialect::anthropic {
 

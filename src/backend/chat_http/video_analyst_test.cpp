@@ -8,7 +8,7 @@
 
 #include "backend/backend_conformance.h"
 #include "backend/backends.h"
-#include "backend/chat_http/model_stand_in_test.h"
+#include "backend/model_stand_in_test.h"
 #include "backend/chat_http/shown_video_test.h"
 #include "backend/json_text.h"
 #include "http/client.h"

@@ -6,9 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include <openssl/evp.h>
-
 #include "asked_request.h"
+#include "backend/base64.h"
 #include "backend/invented.h"
 #include "backend/json_text.h"
 #include "jsonl/writer.h"
@@ -301,15 +300,6 @@ private:
     std::size_t sequence_ = 0;
 };
 
-inline std::string base64_of(std::string_view bytes) {
-    std::string text(bytes.size() * 2 + 8, '\0');
-    const int size =
-        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                        reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-    text.resize(static_cast<std::size_t>(size));
-    return text;
-}
-
 // A vector of each input: its number and its size.
 inline std::string embeddings_answer(const AskedRequest& request) {
     Writer out;
@@ -322,7 +312,7 @@ inline std::string embeddings_answer(const AskedRequest& request) {
         out.open_object().member("object", "embedding").member("index", i).key("embedding");
         if (request.wants_base64) {
             const auto bytes = std::bit_cast<std::array<char, sizeof vector>>(vector);
-            out.value(base64_of({bytes.data(), bytes.size()}));
+            out.value(sheaf::backend::base64({bytes.data(), bytes.size()}));
         } else {
             out.open_array();
             for (const float value : vector) out.value(static_cast<double>(value));

@@ -16,6 +16,7 @@
 #include "backend/token_estimate.h"
 #include "backend/window.h"
 #include "base/hash.h"
+#include "protocol/ids.h"
 #include "protocol/translation.h"
 
 namespace sheaf::backend {
@@ -190,9 +191,7 @@ private:
 
     ChatReply chat_reply(const Job& job, const Asked& asked, const Script& script,
                          std::uint64_t input_tokens) const {
-        const auto digest =
-            sha256(fmt::format("{}\n{}\n{}", job.custom_id.value_or(""), job.attempt, asked.words));
-        ChatReply made{.id = "chatcmpl-" + to_hex(digest).substr(0, 24),
+        ChatReply made{.id = protocol::make_id("chatcmpl-"),
                        .model = core::model_of(job.inference),
                        .text = filled(script.answer.value_or(options_.answer), job, asked.prompt),
                        .called = asked.chat->forced_tool,

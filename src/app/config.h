@@ -18,7 +18,7 @@
 
 namespace sheaf::app {
 
-enum class BackendKind : std::uint8_t { chat, scene, scripted };
+enum class BackendKind : std::uint8_t { chat, messages, responses, scene, scripted };
 
 // One [[model]] of the configuration.
 struct ModelConfig {
@@ -27,7 +27,7 @@ struct ModelConfig {
     std::uint32_t concurrency = 8;
     std::uint32_t live_concurrency = 2;
     core::RetryPolicy retry;
-    backend::ChatOptions chat;
+    backend::RelayOptions relay;  // of chat, messages and responses
     backend::SceneOptions scene;
     backend::ScriptedOptions scripted;
 };

@@ -46,7 +46,9 @@ Result<std::unique_ptr<backend::Backend>> make_backend(const ModelConfig& model,
                                                        async::Lane& cpu_lane) {
     switch (model.backend) {
         case BackendKind::chat:
-            return backend::make_chat_backend(executor, model.chat);
+        case BackendKind::messages:
+        case BackendKind::responses:
+            return backend::make_relay_backend(executor, model.relay);
         case BackendKind::scene:
             return backend::make_scene_backend(cpu_lane, model.scene);
         case BackendKind::scripted:
@@ -127,6 +129,7 @@ struct Engine::Parts {
     async::Task<void> look_after_assets();
     async::Task<void> start_scheduler();
     async::Task<void> stop_scheduler();
+    async::Task<void> stop_backends();
     async::Task<void> start_services();
     async::Task<void> stop_services();
 };
@@ -234,6 +237,10 @@ async::Task<void> Engine::Parts::stop_scheduler() {
     co_await behind.wait_until_empty();
 }
 
+async::Task<void> Engine::Parts::stop_backends() {
+    for (auto& [name, model] : models) co_await model.backend->stop();
+}
+
 async::Task<void> Engine::Parts::start_services() {
     co_await assets->resume();
     io_behind.spawn(look_after_assets());
@@ -279,6 +286,7 @@ async::Task<void> Engine::stop() {
     both.spawn(async::on(parts_->io, parts_->stop_services()));
     both.spawn(async::on(parts_->scheduler_home, parts_->stop_scheduler()));
     co_await both.wait_until_empty();
+    co_await async::on(parts_->scheduler_home, parts_->stop_backends());
 }
 
 Result<> Engine::health() {

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Runs every test: the C++ test programs of a build, then the end-to-end tests against its server.
 
+The suite real-model runs only when it is named: the same server in front of a real model server.
+
 The last line is always "N passed, N failed" (and ", N skipped" where there are any). The exit code is 0 only when
 nothing failed. A program that crashed, hung or left no report counts as a failed test. Needs nothing but Python 3.11.
 """
@@ -23,6 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 E2E = ROOT / "tests" / "e2e"
+REAL_MODEL = ROOT / "tests" / "real_model"
 TAIL_LINES = 40
 TAIL_CHARACTERS = 6000
 
@@ -232,20 +235,42 @@ def must_run(command: list[str], cwd: Path) -> None:
         raise SystemExit(f"{' '.join(command)} failed:\n{tail(done.stdout)}")
 
 
-def prepare_e2e(where: Path = ROOT / "build" / "e2e") -> tuple[Path, Path]:
-    """The Python interpreter and the node_modules folder with what the end-to-end tests import.
-
-    Made once, and again whenever a lock file changed.
-    """
-    venv, js = where / "venv", where / "js"
-    requirements = E2E / "requirements.txt"
+def prepare_venv(venv: Path, requirements: Path) -> Path:
+    """The Python interpreter of a folder with exactly these packages, made anew whenever the list changed."""
     python = venv / "bin" / "python"
 
     def make_venv() -> None:
-        print("preparing the Python packages of the end-to-end tests ...", flush=True)
+        print(f"preparing the packages of {requirements.relative_to(ROOT)} ...", flush=True)
         must_run([sys.executable, "-m", "venv", "--clear", str(venv)], ROOT)
         must_run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
                   "-r", str(requirements)], ROOT)
+
+    prepare_once(venv, fingerprint(requirements, also=sys.version + str(venv)), make_venv)
+    return python
+
+
+def prepare_real_model(where: Path = ROOT / "build" / "real_model") -> Path:
+    """The Python interpreter with the model server and what its tests import."""
+    return prepare_venv(where / "venv", REAL_MODEL / "requirements.txt")
+
+
+@dataclass
+class ClientLibraries:
+    """The official libraries that the end-to-end tests drive. Made once, and again whenever a lock file changed."""
+
+    python: Path
+    python_anthropic_0: Path  # a second folder: two versions of one package do not go into the first
+    node_modules: Path
+
+    @property
+    def node(self) -> str:
+        """A Node.js new enough for all of them, which a distribution's may not be."""
+        brought = sorted(self.node_modules.glob("node-linux-*/bin/node"))
+        return str(brought[0]) if brought else "node"
+
+
+def prepare_e2e(where: Path = ROOT / "build" / "e2e") -> ClientLibraries:
+    js = where / "js"
 
     def make_js() -> None:
         print("preparing the Node packages of the end-to-end tests ...", flush=True)
@@ -253,9 +278,10 @@ def prepare_e2e(where: Path = ROOT / "build" / "e2e") -> tuple[Path, Path]:
             shutil.copy(E2E / "js" / name, js / name)
         must_run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], js)
 
-    prepare_once(venv, fingerprint(requirements, also=sys.version + str(venv)), make_venv)
+    python = prepare_venv(where / "venv", E2E / "requirements.txt")
     prepare_once(js, fingerprint(E2E / "js" / "package.json", E2E / "js" / "package-lock.json"), make_js)
-    return python, js / "node_modules"
+    return ClientLibraries(python, prepare_venv(where / "venv-anthropic-0", E2E / "requirements-anthropic-0.txt"),
+                           js / "node_modules")
 
 
 def own_frames(traceback: str) -> str:
@@ -274,7 +300,7 @@ def own_frames(traceback: str) -> str:
 def parse_junit(text: str) -> Tally:
     tally = Tally()
     for case in xml.etree.ElementTree.fromstring(text).iter("testcase"):
-        name = f"{case.get('classname', '')}::{case.get('name', '')}".removeprefix("tests.e2e.")
+        name = f"{case.get('classname', '')}::{case.get('name', '')}".removeprefix("tests.").removeprefix("e2e.")
         broken = [child for child in case if child.tag in ("failure", "error")]
         skipped = case.find("skipped")
         if broken:
@@ -287,55 +313,80 @@ def parse_junit(text: str) -> Tally:
     return tally
 
 
-def judge_pytest(finished: Finished, report: str | None, timeout_s: float) -> Tally:
+def judge_pytest(finished: Finished, report: str | None, timeout_s: float,
+                 what: str = "end-to-end tests") -> Tally:
     tally = None
     if report:
         with contextlib.suppress(xml.etree.ElementTree.ParseError):
             tally = parse_junit(report)
     if tally is None or finished.timed_out:
         tally = tally or Tally()
-        tally.failures.append(Failure("end-to-end tests", f"pytest {describe_exit(finished, timeout_s)}\n"
-                                                          f"{tail(finished.output)}"))
+        tally.failures.append(Failure(what, f"pytest {describe_exit(finished, timeout_s)}\n{tail(finished.output)}"))
     elif finished.code not in (0, 5) and not tally.failures:  # 5: no test was selected
-        tally.failures.append(Failure("end-to-end tests", f"pytest {describe_exit(finished, timeout_s)}, though no test "
-                                                          f"failed\n{tail(finished.output)}"))
+        tally.failures.append(Failure(what, f"pytest {describe_exit(finished, timeout_s)}, though no test failed\n"
+                                            f"{tail(finished.output)}"))
+    return tally
+
+
+@dataclass
+class PytestRun:
+    what: str  # as it is called in what is printed
+    python: Path
+    tests: Path
+    arguments: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def run_pytest(run: PytestRun, build: Path, pattern: str | None, timeout_s: float) -> Tally:
+    reports = build / "test-reports"
+    reports.mkdir(parents=True, exist_ok=True)
+    report, log = reports / f"{run.tests.stem}.xml", reports / f"{run.tests.stem}.log"
+    report.unlink(missing_ok=True)
+    command = [str(run.python), "-m", "pytest", str(run.tests), "-p", "no:cacheprovider", "-q", "--tb=short",
+               f"--junit-xml={report}", "-o", "junit_family=xunit1", *run.arguments]
+    if pattern:
+        command += ["-k", pattern]
+    environment = test_environment() | run.environment
+    environment["SHEAF_BUILD_DIR"] = str(build)
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    # The tests are told which server to use; nothing of the caller's is to reach a vendor.
+    for name in list(environment):
+        if name.startswith(("TWELVELABS_", "TWELVE_LABS_", "ANTHROPIC_", "OPENAI_")):
+            del environment[name]
+    started = time.monotonic()
+    finished = run_bounded(command, timeout_s, environment, log)
+    text = report.read_text(errors="replace") if report.exists() else None
+    tally = judge_pytest(finished, text, timeout_s, run.what)
+    print(f"{run.what}: {tally.summary()} in {time.monotonic() - started:.1f} s", flush=True)
+    if tally.failures:
+        print(f"what the servers of failed tests logged is in {log}", flush=True)
     return tally
 
 
 def run_e2e(build: Path, pattern: str | None, jobs: int, timeout_s: float) -> Tally:
-    python, node_modules = prepare_e2e()
-    reports = build / "test-reports"
-    reports.mkdir(parents=True, exist_ok=True)
-    report = reports / "e2e.xml"
-    report.unlink(missing_ok=True)
-    command = [str(python), "-m", "pytest", str(E2E), "-p", "no:cacheprovider", "-q", "--tb=short",
-               f"--junit-xml={report}", "-o", "junit_family=xunit1"]
-    if jobs > 1:
-        command += ["-n", str(jobs), "--dist", "worksteal"]
-    if pattern:
-        command += ["-k", pattern]
-    environment = test_environment()
-    environment["SHEAF_BUILD_DIR"] = str(build)
-    environment["NODE_PATH"] = str(node_modules)
-    environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    # The tests are told which server to use; nothing of the caller's is to reach a vendor.
-    for name in ("TWELVELABS_BASE_URL", "TWELVE_LABS_API_KEY"):
-        environment.pop(name, None)
-    started = time.monotonic()
-    finished = run_bounded(command, timeout_s, environment, reports / "e2e.log")
-    text = report.read_text(errors="replace") if report.exists() else None
-    tally = judge_pytest(finished, text, timeout_s)
-    print(f"end-to-end tests: {tally.summary()} in {time.monotonic() - started:.1f} s", flush=True)
-    if tally.failures:
-        print(f"what the servers of failed tests logged is in {reports / 'e2e.log'}", flush=True)
+    libraries = prepare_e2e()
+    arguments = ["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []
+    environment = {"NODE_PATH": str(libraries.node_modules), "SHEAF_TEST_NODE": libraries.node}
+    tally = run_pytest(PytestRun("end-to-end tests", libraries.python, E2E, arguments, environment),
+                       build, pattern, timeout_s)
+    older = PytestRun("end-to-end tests with the older anthropic library", libraries.python_anthropic_0,
+                      E2E / "test_sdk_anthropic.py", arguments)
+    tally.add(run_pytest(older, build, pattern, timeout_s))
     return tally
+
+
+def run_real_model(build: Path, pattern: str | None, timeout_s: float) -> Tally:
+    return run_pytest(PytestRun("tests with a real model server", prepare_real_model(), REAL_MODEL),
+                      build, pattern, timeout_s)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build-dir", type=Path, default=ROOT / "build" / "dev")
     parser.add_argument("--filter", metavar="PATTERN", help="only tests whose name contains this")
-    parser.add_argument("--suite", choices=["unit", "e2e", "all"], default="all")
+    parser.add_argument("--suite", choices=["unit", "e2e", "all", "real-model"], default="all")
+    parser.add_argument("--real-model", action="store_const", dest="suite", const="real-model",
+                        help="the same as --suite real-model")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="for each C++ test program")
     parser.add_argument("--e2e-timeout", type=float, default=1800, metavar="SECONDS", help="for all end-to-end tests")
@@ -352,6 +403,8 @@ def main() -> int:
         tally.add(run_unit(build, options.filter, options.jobs, options.timeout))
     if options.suite in ("e2e", "all"):
         tally.add(run_e2e(build, options.filter, options.jobs, options.e2e_timeout))
+    if options.suite == "real-model":
+        tally.add(run_real_model(build, options.filter, options.e2e_timeout))
     if tally.passed == 0 and not tally.failures and not tally.skipped:
         tally.failures.append(Failure("selection", "No test was selected."))
 

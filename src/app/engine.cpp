@@ -99,7 +99,7 @@ struct Engine::Parts {
     Secret signing_key;
     scheduler::Models models;
 
-    std::unique_ptr<core::ItemCodec> codec;
+    std::map<std::string, std::unique_ptr<core::ItemCodec>, std::less<>> codecs;  // by dialect
     std::unique_ptr<scheduler::Inputs> inputs;
     std::unique_ptr<scheduler::Runner> runner;
     std::unique_ptr<scheduler::Dispatcher> dispatcher;
@@ -109,7 +109,7 @@ struct Engine::Parts {
     std::unique_ptr<service::Accounts> accounts;
     std::unique_ptr<service::Batches> batches;
     std::unique_ptr<service::Assets> assets;
-    std::unique_ptr<dialect::Dialect> dialect;
+    std::vector<std::unique_ptr<dialect::Dialect>> dialects;
     std::unique_ptr<http::Server> server;
 
     async::TaskGroup behind;     // on the scheduler's executor
@@ -127,6 +127,7 @@ struct Engine::Parts {
     async::Task<void> look_after_assets();
     async::Task<void> start_scheduler();
     async::Task<void> stop_scheduler();
+    async::Task<void> stop_backends();
     async::Task<void> start_services();
     async::Task<void> stop_services();
 };
@@ -152,8 +153,9 @@ Result<> Engine::Parts::build_scheduler() {
     auto made = make_models(config, scheduler_home, cpu_lane);
     if (!made) return std::unexpected(made.error());
     models = std::move(*made);
-    codec = dialect::twelvelabs::make_codec(config.limits);
-    const scheduler::Codecs codecs{{"twelvelabs", codec.get()}};
+    codecs.emplace("twelvelabs", dialect::twelvelabs::make_codec(config.limits));
+    scheduler::Codecs known;
+    for (const auto& [name, codec] : codecs) known.emplace(name, codec.get());
 
     std::uint64_t seed = 0;
     fill_random(&seed, sizeof seed);
@@ -172,12 +174,12 @@ Result<> Engine::Parts::build_scheduler() {
                                      .queue = {store->items(), store_lane},
                                      .models = &models,
                                      .runner = runner.get(),
-                                     .codecs = codecs,
+                                     .codecs = known,
                                      .clock = &clock,
                                      .lease_for = config.lease_time,
                                      .on_ended = [this] { publisher->wake(); }});
     publisher = std::make_unique<scheduler::Publisher>(
-        scheduler_home, async::Blocking<store::Batches>(store->batches(), store_lane), codecs, clock);
+        scheduler_home, async::Blocking<store::Batches>(store->batches(), store_lane), known, clock);
     reaper = std::make_unique<scheduler::Reaper>(
         async::Blocking<store::Batches>(store->batches(), store_lane), *dispatcher, clock);
     return {};
@@ -201,15 +203,15 @@ void Engine::Parts::build_services() {
                                .limits = config.limits,
                                .signing_key = signing_key,
                                .render_details = dialect::twelvelabs::render_details});
-    dialect = dialect::make_twelvelabs_dialect({.executor = io,
-                                                .accounts = *accounts,
-                                                .batches = *batches,
-                                                .assets = *assets,
-                                                .live = *dispatcher,
-                                                .public_url = config.public_url,
-                                                .requests_per_minute = config.requests_per_minute});
+    dialects.push_back(dialect::make_twelvelabs_dialect({.executor = io,
+                                                         .accounts = *accounts,
+                                                         .batches = *batches,
+                                                         .assets = *assets,
+                                                         .live = *dispatcher,
+                                                         .public_url = config.public_url,
+                                                         .requests_per_minute = config.requests_per_minute}));
     http::Router router;
-    dialect->add_routes(router);
+    for (const auto& dialect : dialects) dialect->add_routes(router);
     add_status_routes(router, {.accounts = *accounts, .media = *media, .store = *store});
     server = std::make_unique<http::Server>(io, std::move(router), config.server);
 }
@@ -234,6 +236,10 @@ async::Task<void> Engine::Parts::stop_scheduler() {
     co_await behind.wait_until_empty();
 }
 
+async::Task<void> Engine::Parts::stop_backends() {
+    for (auto& [name, model] : models) co_await model.backend->stop();
+}
+
 async::Task<void> Engine::Parts::start_services() {
     co_await assets->resume();
     io_behind.spawn(look_after_assets());
@@ -241,7 +247,7 @@ async::Task<void> Engine::Parts::start_services() {
 
 async::Task<void> Engine::Parts::stop_services() {
     co_await server->stop(config.stop_grace);
-    co_await dialect->stop();
+    for (const auto& dialect : dialects) co_await dialect->stop();
     io_behind.stop();
     co_await io_behind.wait_until_empty();
     co_await assets->stop();
@@ -279,6 +285,7 @@ async::Task<void> Engine::stop() {
     both.spawn(async::on(parts_->io, parts_->stop_services()));
     both.spawn(async::on(parts_->scheduler_home, parts_->stop_scheduler()));
     co_await both.wait_until_empty();
+    co_await async::on(parts_->scheduler_home, parts_->stop_backends());
 }
 
 Result<> Engine::health() {

@@ -46,6 +46,9 @@ class Backend {
 public:
     virtual ~Backend() = default;
     virtual async::Task<core::Outcome> run(Job job) = 0;
+    // Ends what goes on between runs. No run may be under way, and none begins afterwards. Whoever has run
+    // jobs calls it before the end, while the executor runs.
+    virtual async::Task<void> stop() { co_return; }
 };
 
 }  // namespace sheaf::backend

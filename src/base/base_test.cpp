@@ -48,6 +48,11 @@ TEST(Id, LaterIdsSortLater) {
 TEST(Hash, KnownAnswers) {
     EXPECT_EQ(to_hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     EXPECT_EQ(md5_hex("abc"), "900150983cd24fb0d6963f7d28e17f72");
+    Md5 pieces;
+    pieces.add("a");
+    pieces.add("");
+    pieces.add("bc");
+    EXPECT_EQ(pieces.hex(), md5_hex("abc"));
     EXPECT_EQ(to_hex(hmac_sha256("test_secret", "1659342128.{\"name\":\"test\"}")),
               "4d9df20048096b377b2dc8d3dbc17360f489ebc2fa16bc4e9c32a284d29a48d6");
     EXPECT_EQ(crc32c("123456789"), 0xe3069283U);

@@ -85,6 +85,28 @@ std::string md5_hex(std::string_view bytes) {
     return to_hex(digest);
 }
 
+struct Md5::State {
+    State() { CHECK(EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) == 1, "MD5 failed"); }
+    struct Free {
+        void operator()(EVP_MD_CTX* what) const { EVP_MD_CTX_free(what); }
+    };
+    std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
+};
+
+Md5::Md5() : state_(std::make_unique<State>()) {}
+Md5::Md5(Md5&&) noexcept = default;
+Md5::~Md5() = default;
+
+void Md5::add(std::string_view bytes) {
+    CHECK(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1, "MD5 failed");
+}
+
+std::string Md5::hex() {
+    std::array<unsigned char, 16> digest{};
+    CHECK(EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr) == 1, "MD5 failed");
+    return to_hex(digest);
+}
+
 bool equal_in_constant_time(std::string_view left, std::string_view right) {
     return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }

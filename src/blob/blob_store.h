@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -19,6 +20,8 @@ public:
     ~BlobFile();
     int fd() const { return fd_; }
     std::uint64_t bytes() const { return bytes_; }
+    // Gives the descriptor away: whoever takes it closes it.
+    int release() { return std::exchange(fd_, -1); }
 
 private:
     int fd_;
@@ -30,6 +33,9 @@ class BlobWriter {
 public:
     virtual ~BlobWriter() = default;
     virtual Result<> append(std::string_view bytes) = 0;
+    // All of another blob, which was opened for this; in the kernel where it can. corrupt: it has not the
+    // size that it was opened with.
+    virtual Result<> append_blob(const BlobFile& blob) = 0;
     // Makes the blob durable and visible under the key it was begun with, in place of an earlier one. After
     // an error the writer is of no more use.
     virtual Result<> commit() = 0;

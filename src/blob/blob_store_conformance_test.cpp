@@ -137,6 +137,34 @@ TEST_P(BlobStoreConformance, ConcatenateWithAMissingPartChangesNothing) {
     EXPECT_EQ(get("chunks/u/1"), "first");
 }
 
+TEST_P(BlobStoreConformance, AWriterTakesWholeBlobsBetweenBytesAndLeavesThem) {
+    const std::string large(3 << 20, 'b');
+    put("parts/u/1", large);
+    put("parts/u/2", "");
+    auto writer = blobs->create("files/u");
+    ASSERT_TRUE(writer);
+    ASSERT_TRUE((*writer)->append("first,"));
+    ASSERT_TRUE((*writer)->append_blob(*blobs->open("parts/u/1")));
+    ASSERT_TRUE((*writer)->append_blob(*blobs->open("parts/u/2")));
+    ASSERT_TRUE((*writer)->append(",last"));
+    EXPECT_EQ((*writer)->bytes(), large.size() + 11);
+    ASSERT_TRUE((*writer)->commit());
+    EXPECT_EQ(get("files/u"), "first," + large + ",last");
+    EXPECT_EQ(get("parts/u/1"), large);
+    EXPECT_EQ(get("parts/u/2"), "");
+}
+
+TEST_P(BlobStoreConformance, ADescriptorThatWasGivenAwayStaysOpen) {
+    put("a", "bytes");
+    int given = -1;
+    {
+        auto file = blobs->open("a");
+        ASSERT_TRUE(file);
+        given = file->release();
+    }
+    EXPECT_EQ(read_whole(BlobFile(given, 5)), "bytes");
+}
+
 TEST_P(BlobStoreConformance, ListsByPrefixAlsoWithinAName) {
     for (const char* key :
          {"assets/1", "assets/2", "chunks/u/1-a", "chunks/u/10-a", "chunks/u/2-a", "chunks/v/1-a"}) {

@@ -102,5 +102,21 @@ TEST(Retry, WhatTheServerAskedForIsTheLeastWeWait) {
     EXPECT_TRUE(std::holds_alternative<GiveUp>(decide({.overloads_max = 5}, overloaded, 1, 5, 0.0)));
 }
 
+TEST(Retry, WhatIsGivenUpEndsAsItsLastAttemptDid) {
+    const Broken broken{
+        {.code = "timed_out", .message = "slow", .status = 504, .error = R"({"message":"slow"})"}};
+    const auto spent = std::get<GiveUp>(decide({.attempts_max = 1}, broken, 1, 0, 0.5)).failure;
+    EXPECT_EQ(spent.code, "timed_out");
+    EXPECT_EQ(spent.status, 504);
+    EXPECT_EQ(spent.error, R"({"message":"slow"})");
+
+    const Overloaded overloaded{"busy", std::nullopt, 429, R"({"message":"busy"})"};
+    const auto full = std::get<GiveUp>(decide({.overloads_max = 1}, overloaded, 0, 1, 0.5)).failure;
+    EXPECT_EQ(full.code, "overloaded");
+    EXPECT_EQ(full.message, "The model server stayed overloaded: busy");
+    EXPECT_EQ(full.status, 429);
+    EXPECT_EQ(full.error, R"({"message":"busy"})");
+}
+
 }  // namespace
 }  // namespace sheaf::core

@@ -18,6 +18,8 @@ struct Refused {
 struct Overloaded {
     std::string message;
     std::optional<std::chrono::milliseconds> retry_after;
+    int status = 0;          // as in Failure
+    std::string error = {};  // as in Failure
 };
 // The attempt broke for a reason that may pass: no connection, a 500, half an answer.
 struct Broken {

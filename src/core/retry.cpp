@@ -20,7 +20,10 @@ Decision decide(const RetryPolicy& policy, const Outcome& outcome, std::uint32_t
     if (const auto* refused = std::get_if<Refused>(&outcome)) return GiveUp{refused->failure};
     if (const auto* overloaded = std::get_if<Overloaded>(&outcome)) {
         if (overloads >= policy.overloads_max) {
-            return GiveUp{{"analysis_failed", "The model server stayed overloaded: " + overloaded->message}};
+            return GiveUp{{.code = "overloaded",
+                           .message = "The model server stayed overloaded: " + overloaded->message,
+                           .status = overloaded->status,
+                           .error = overloaded->error}};
         }
         const auto asked = overloaded->retry_after.value_or(std::chrono::milliseconds{0});
         return Again{std::max(std::min(asked, policy.wait_max), jittered_wait(policy, overloads, fraction))};

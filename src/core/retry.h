@@ -28,7 +28,9 @@ using Decision = std::variant<Done, Again, GiveUp>;
 
 // What to do after an attempt. `attempt` counts broken attempts and `overloads` refusals for load, both from
 // 1 and this one included. `fraction` in [0, 1) is the caller's randomness: full jitter, the wait is uniform
-// between nothing and the doubled bound, and never less than what the server asked for.
+// between nothing and the doubled bound, and never less than what the server asked for. What is given up ends
+// as its last attempt did, with the server's own status and words; after too many refusals for load the code
+// is "overloaded".
 Decision decide(const RetryPolicy& policy, const Outcome& outcome, std::uint32_t attempt,
                 std::uint32_t overloads, double fraction);
 

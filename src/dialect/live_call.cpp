@@ -10,26 +10,29 @@ async::Task<void> wait_until_empty(std::unique_ptr<async::TaskGroup> group) {
 }  // namespace
 
 LiveCall::LiveCall(async::Executor executor, async::TaskGroup& leaving, service::LiveRunner& runner,
-                   AccountId account, core::Inference inference)
+                   AccountId account, core::Inference inference, Text text)
     : leaving_(&leaving),
       state_(std::make_shared<State>(executor)),
       group_(std::make_unique<async::TaskGroup>(executor)) {
-    group_->spawn(run(state_, runner, std::move(account), std::move(inference)));
+    group_->spawn(run(state_, runner, std::move(account), std::move(inference), text));
 }
 
 LiveCall::~LiveCall() {
     group_->stop();
-    // A destructor cannot wait: the group outlives this by as long as the analysis takes to stop.
+    // A destructor cannot wait: the group outlives this by as long as the inference takes to stop.
     if (group_->size() > 0) leaving_->spawn(wait_until_empty(std::move(group_)));
 }
 
 async::Task<void> LiveCall::run(std::shared_ptr<State> state, service::LiveRunner& runner, AccountId account,
-                                core::Inference inference) {
-    const auto on_text = [state](std::string_view text) {
-        state->pending += text;
-        state->bell.ring();
-    };
-    state->ending = co_await runner.run_live(std::move(account), std::move(inference), on_text);
+                                core::Inference inference, Text text) {
+    std::function<void(std::string_view)> on_text;
+    if (text == Text::wanted) {
+        on_text = [state](std::string_view piece) {
+            state->pending += piece;
+            state->bell.ring();
+        };
+    }
+    state->ending = co_await runner.run_live(std::move(account), std::move(inference), std::move(on_text));
     state->bell.ring();
 }
 

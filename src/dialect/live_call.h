@@ -1,10 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "async/task.h"
 #include "async/task_group.h"
@@ -13,22 +15,26 @@
 
 namespace sheaf::dialect {
 
-// One analysis that runs beside the coroutine that writes its answer. Belongs to one executor.
+// One inference that runs beside the coroutine that writes its answer. Belongs to one executor.
 //
-// Dropping it cancels the analysis: whoever holds it is the one who wants the answer. What is left of it then
-// ends in `leaving`, which must outlive it.
+// Dropping it cancels the inference: whoever holds it is the one who wants the answer. What is left of it
+// then ends in `leaving`, which must outlive it.
 class LiveCall {
 public:
+    enum class Text : std::uint8_t { wanted, unwanted };  // as it comes, before the ending
     LiveCall(async::Executor executor, async::TaskGroup& leaving, service::LiveRunner& runner,
-             AccountId account, core::Inference inference);
+             AccountId account, core::Inference inference, Text text = Text::wanted);
     ~LiveCall();
     LiveCall(const LiveCall&) = delete;
     LiveCall& operator=(const LiveCall&) = delete;
 
     // Until there is text or an ending, at most for `at_most`.
     async::Task<void> wait_for(std::chrono::milliseconds at_most);
+    bool has_text() const { return !state_->pending.empty(); }
     // The text that came since it was last asked for, whole characters only.
     std::string take_text();
+    // The same of a model request, whose text is events.
+    std::string take_events() { return std::exchange(state_->pending, {}); }
     // What the answer has beyond the text that was taken. Call it once the ending is there.
     std::string take_rest(const core::Answer& answer);
     const std::optional<core::Ending>& ending() const { return state_->ending; }
@@ -42,7 +48,7 @@ private:
         std::optional<core::Ending> ending;
     };
     static async::Task<void> run(std::shared_ptr<State> state, service::LiveRunner& runner, AccountId account,
-                                 core::Inference inference);
+                                 core::Inference inference, Text text);
 
     async::TaskGroup* leaving_;
     std::shared_ptr<State> state_;

@@ -64,6 +64,8 @@ std::unique_ptr<StreamTranslator> make_stream_translator(Protocol from, Protocol
 // fields pass but for Messages, whose requests are closed objects.
 struct CheckOptions {
     bool batch = false;  // refuses what may not stand in a batch: streams, and what the contract names
+    // Of Messages: the call only counts tokens, so that nothing about the answer may stand in it.
+    bool counts_tokens = false;
 };
 Result<> check_request(Protocol protocol, std::string_view body, const CheckOptions& options);
 

@@ -17,7 +17,11 @@ struct Limits {
     std::uint64_t image_bytes_max = std::uint64_t{32} << 20;
     std::uint64_t url_media_bytes_max = std::uint64_t{4} << 30;
     std::uint64_t multipart_media_bytes_max = std::uint64_t{10} << 30;
-    std::uint64_t base64_bytes_max = std::uint64_t{30} << 20;  // of one inline image or video, encoded
+    std::uint64_t base64_bytes_max = std::uint64_t{30} << 20;      // of one inline image or video, encoded
+    std::uint64_t file_bytes_max = std::uint64_t{512} << 20;       // of a file that comes at once
+    std::uint64_t file_upload_bytes_max = std::uint64_t{8} << 30;  // of one that comes in parts
+    std::uint64_t file_part_bytes_max = std::uint64_t{64} << 20;
+    std::chrono::seconds file_upload_time{std::chrono::hours{1}};
     std::chrono::seconds upload_time{std::chrono::hours{24}};
     std::chrono::seconds presigned_time{std::chrono::hours{1}};
     std::chrono::seconds idempotency_time{std::chrono::hours{24}};

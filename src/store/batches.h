@@ -138,12 +138,13 @@ public:
     virtual Result<std::unique_ptr<BodySpool>> new_body() = 0;
 
     // A body with the bytes of an open file, which nobody changes any more: shared with it where the two lie
-    // on one file system, else copied.
+    // on one file system, else copied. corrupt: the file has fewer bytes.
     virtual Result<std::unique_ptr<BodySpool>> body_of(const Descriptor& file, std::uint64_t bytes) = 0;
 
     // Stores the batch with all its items and its body, or nothing. exhausted: `active_max` is reached.
     // conflict: the idempotency key is taken (find_idempotent tells by whom). A draft that has ended for
-    // reason `rejected` has no items and is stored as it is; any other has at least one.
+    // reason `rejected` has no items, tells when it ended and is stored as it is; any other has at least one
+    // item.
     virtual Result<core::Batch> create(BatchDraft draft, std::unique_ptr<BodySpool> body) = 0;
     virtual Result<std::optional<IdempotencyRecord>> find_idempotent(const AccountId& account,
                                                                      std::string_view scope,
@@ -204,10 +205,11 @@ public:
         std::function<std::vector<core::File>(const core::Batch&, std::uint64_t, std::uint64_t)> files;
     };
     virtual Result<core::Batch> publish(const BatchId& id, const Layout& layout) = 0;
+    // conflict: its lines are not laid out yet. Of a rejected batch it is empty.
     virtual Result<ResultsFile> open_results(const BatchId& id) = 0;
 
     // Removes the requests and results of an ended batch, whose bytes are gone from the disk then, and keeps
-    // the batch. conflict: it has not ended.
+    // the batch: as if it had no items, and without results (not_found). conflict: it has not ended.
     virtual Result<core::Batch> archive(const BatchId& id, Timestamp now) = 0;
 
     // Removes an ended batch, its items, its body, its results and their files: the bytes are gone from the

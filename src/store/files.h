@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,15 +32,23 @@ public:
 
     virtual Result<> insert(const core::File& file) = 0;
     virtual Result<core::File> find(const AccountId& account, const FileId& id, Timestamp now) = 0;
+<<<<<<< HEAD
     // In the order of their creation. A removed file keeps its place for 30 days; an `after` that is not
     // known gives an empty page.
+=======
+    // In the order of their creation. A removed file keeps its place for 30 days (one that went with its
+    // batch, at least until 30 days after the batch had to go); an `after` that is not known gives an empty
+    // page.
+>>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
     virtual Result<FilePage> list(const FileQuery& query) = 0;
-    // The file as it was: whoever removes it removes its blob.
+    // The file as it was, expired or not: whoever removes it removes its blob.
     virtual Result<core::File> remove(const AccountId& account, const FileId& id, Timestamp now) = 0;
     // Whose time is over, at most `count_max`.
     virtual Result<std::vector<core::File>> expired(Timestamp now, std::uint32_t count_max) = 0;
-    // Forgets the places of files removed long ago.
+    // Forgets the places of files removed long ago, and uploads that began as long ago and have ended.
     virtual Result<> forget_removed(Timestamp now) = 0;
+    // Those of `ids` that name no file, of any account: never, or not any more.
+    virtual Result<std::vector<FileId>> absent(std::span<const FileId> ids) = 0;
 
     virtual Result<> insert_upload(const core::FileUpload& upload) = 0;
     virtual Result<core::FileUpload> find_upload(const AccountId& account, const FileUploadId& id) = 0;
@@ -51,9 +60,11 @@ public:
     // expired without one. conflict: it is not pending.
     virtual Result<core::FileUpload> end_upload(const FileUploadId& upload, core::FileUploadState state,
                                                 const std::optional<core::File>& file) = 0;
-    // Pending ones whose time is over.
+    // Pending ones whose time is over, at most `count_max`.
     virtual Result<std::vector<core::FileUpload>> expired_uploads(Timestamp now, std::uint32_t count_max) = 0;
-    // Drops what is left of ended uploads: their parts, whose blobs the caller removed.
+    // Ended ones whose parts are not forgotten yet, at most `count_max`.
+    virtual Result<std::vector<FileUploadId>> ended_with_parts(std::uint32_t count_max) = 0;
+    // Drops what is left of an ended upload: its parts, whose blobs the caller removed.
     virtual Result<> forget_parts(const FileUploadId& upload) = 0;
 };
 

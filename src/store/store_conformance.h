@@ -40,6 +40,9 @@ public:
     ABatch& purged_at(Timestamp time) { return purge_at_ = time, *this; }
     ABatch& about(core::Subject subject) { return subject_ = std::move(subject), *this; }
     ABatch& with_bodies_of(std::size_t bytes) { return body_bytes_ = bytes, *this; }
+    ABatch& named() { return items_named_ = true, *this; }
+    ABatch& kept_for(std::chrono::seconds time) { return keep_for_ = time, *this; }
+    ABatch& archived_at(Timestamp time) { return archive_at_ = time, *this; }
     ABatch& with_active_max(std::uint32_t count) { return active_max_ = count, *this; }
     ABatch& with_idempotency(IdempotencyRecord record) { return idempotency_ = std::move(record), *this; }
 
@@ -61,6 +64,9 @@ private:
     Timestamp purge_at_ = kNow + std::chrono::hours{24 * 29};
     core::Subject subject_;
     std::size_t body_bytes_ = 20;
+    bool items_named_ = false;
+    std::chrono::seconds keep_for_{0};
+    std::optional<Timestamp> archive_at_;
     std::uint32_t active_max_ = 0;
     std::optional<IdempotencyRecord> idempotency_;
 };
@@ -72,6 +78,7 @@ protected:
     ItemQueue& items() { return store().items(); }
     Assets& assets() { return store().assets(); }
     Outbox& outbox() { return store().outbox(); }
+    Files& files() { return store().files(); }
     Keys& keys() { return store().keys(); }
     bool reopen() { return under_test_->reopen(); }
 
@@ -94,6 +101,7 @@ class ResultsConformance : public StoreConformance {};
 class ItemQueueConformance : public StoreConformance {};
 class AssetsConformance : public StoreConformance {};
 class OutboxConformance : public StoreConformance {};
+class FilesConformance : public StoreConformance {};
 class KeysConformance : public StoreConformance {};
 
 std::string line_of(const ItemId& id);
@@ -107,4 +115,5 @@ std::string rendered_line(const core::Batch& batch, const core::ItemHead& item);
     INSTANTIATE_TEST_SUITE_P(Name, ItemQueueConformance, testing::Values(make)); \
     INSTANTIATE_TEST_SUITE_P(Name, AssetsConformance, testing::Values(make));    \
     INSTANTIATE_TEST_SUITE_P(Name, OutboxConformance, testing::Values(make));    \
+    INSTANTIATE_TEST_SUITE_P(Name, FilesConformance, testing::Values(make));     \
     INSTANTIATE_TEST_SUITE_P(Name, KeysConformance, testing::Values(make))

@@ -32,6 +32,9 @@ BatchDraft ABatch::draft() const {
     draft.batch.created_at = created_at_;
     draft.batch.expires_at = created_at_ + std::chrono::hours{24};
     draft.batch.purge_at = purge_at_;
+    draft.batch.keep_for = keep_for_;
+    draft.batch.archive_at = archive_at_;
+    draft.items_named = items_named_;
     draft.active_max = active_max_;
     draft.idempotency = idempotency_;
     std::uint64_t offset = 1;

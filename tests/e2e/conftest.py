@@ -60,9 +60,11 @@ def binary(build_dir: Path) -> Path:
 def environment() -> None:
     """No proxy of the caller's between the tests and the server, and no key of the caller's in the clients."""
     for name in list(os.environ):
-        if name.lower() in ("http_proxy", "https_proxy", "all_proxy", "twelvelabs_base_url", "twelve_labs_api_key"):
+        if name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
             del os.environ[name]
-        elif name.startswith("SHEAF_") and name != "SHEAF_BUILD_DIR":
+        elif name.startswith(("TWELVELABS_", "TWELVE_LABS_", "ANTHROPIC_", "OPENAI_")):
+            del os.environ[name]
+        elif name.startswith("SHEAF_") and name not in ("SHEAF_BUILD_DIR", "SHEAF_TEST_NODE"):
             del os.environ[name]
 
 
@@ -209,9 +211,9 @@ class Account:
             return AsyncTwelveLabs(api_key=self.key.key)
 
     def js(self, scenario: str, *, base_url: str | None = None, timeout_s: float = 90, **arguments: object):
-        """What a scenario of js/scenarios.js saw through the official JavaScript client."""
-        return javascript.run(scenario, arguments, base_url=base_url or self.server.base_url, key=self.key.key,
-                              timeout_s=timeout_s)
+        """What a scenario of js/twelvelabs.js saw through the official JavaScript client."""
+        environment = {"TWELVELABS_BASE_URL": base_url or self.server.base_url, "TWELVE_LABS_API_KEY": self.key.key}
+        return javascript.run("twelvelabs.js", scenario, arguments, environment=environment, timeout_s=timeout_s)
 
 
 class pointed_at:
@@ -264,6 +266,72 @@ def scene(scene_server: SheafServer, account_of: Callable[..., Account]) -> Acco
     return account_of(scene_server)
 
 
+# What text models answer: every character that has broken somebody's line reader.
+TEXT_MODEL = {"name": "practice", "backend": "scripted", "answer": STRANGE_TEXT + " {custom_id} {prompt}"}
+
+
+@pytest.fixture(scope="session")
+def text_server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SheafServer]:
+    """A text model that answers quickly, by rule."""
+    yield from shared(binary, tmp_path_factory.mktemp("text"), models=[TEXT_MODEL | {"delay_ms": 5}])
+
+
+@pytest.fixture(scope="session")
+def slow_text_server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SheafServer]:
+    """Two items at a time, 1 s each."""
+    yield from shared(binary, tmp_path_factory.mktemp("slow-text"),
+                      models=[TEXT_MODEL | {"delay_ms": 1000, "concurrency": 2}])
+
+
+@dataclass
+class TextAccount:
+    """One account of a server with text models, through any vendor's library."""
+
+    server: SheafServer
+    key: Key
+    make_server: Callable[..., SheafServer]
+
+    def account_of(self, server: SheafServer) -> "TextAccount":
+        return TextAccount(server, server.create_key(f"test-{os.urandom(6).hex()}"), self.make_server)
+
+    def again(self) -> "TextAccount":
+        """The same account after its server started anew, on another port."""
+        return TextAccount(self.server, self.key, self.make_server)
+
+    @property
+    def http(self) -> httpx.Client:
+        return httpx.Client(base_url=self.server.url, headers={"authorization": f"Bearer {self.key.key}"},
+                            trust_env=False, timeout=60)
+
+    def anthropic(self, kind: type | None = None, *, base_url: str | None = None, api_key: str | None = None):
+        import anthropic
+        return (kind or anthropic.Anthropic)(base_url=base_url or self.server.url, api_key=api_key or self.key.key)
+
+    def openai(self, kind: type | None = None, *, base_url: str | None = None, api_key: str | None = None):
+        import openai
+        return (kind or openai.OpenAI)(base_url=(base_url or self.server.url) + "/v1", api_key=api_key or self.key.key)
+
+    def js(self, file: str, scenario: str, *, base_url: str | None = None, timeout_s: float = 90, **arguments: object):
+        """What a scenario of js/ saw through an official JavaScript client."""
+        environment = {"SHEAF_TEST_URL": base_url or self.server.url, "SHEAF_TEST_KEY": self.key.key}
+        return javascript.run(file, scenario, arguments, environment=environment, timeout_s=timeout_s)
+
+
+@pytest.fixture
+def text(text_server: SheafServer, make_server: Callable[..., SheafServer]) -> TextAccount:
+    return TextAccount(text_server, text_server.create_key(f"test-{os.urandom(6).hex()}"), make_server)
+
+
+@pytest.fixture
+def slow_text(slow_text_server: SheafServer, make_server: Callable[..., SheafServer]) -> Iterator[TextAccount]:
+    account = TextAccount(slow_text_server, slow_text_server.create_key(f"test-{os.urandom(6).hex()}"), make_server)
+    yield account
+    # Others share the server's two slots.
+    for batch in account.http.get("/sheaf/v1/batches").json()["data"]:
+        if batch["state"] != "ended":
+            account.http.post(f"/sheaf/v1/batches/{batch['id']}/cancel")
+
+
 @pytest.fixture
 def stand_in(build_dir: Path, tmp_path: Path) -> Iterator[StandIn]:
     """A chat model server that does as it is told."""
@@ -275,5 +343,5 @@ def stand_in(build_dir: Path, tmp_path: Path) -> Iterator[StandIn]:
 
 
 def pytest_report_header() -> str:
-    node = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+    node = subprocess.run([javascript.NODE, "--version"], capture_output=True, text=True).stdout.strip()
     return f"node {node or 'missing'}"

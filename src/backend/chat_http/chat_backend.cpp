@@ -7,8 +7,8 @@
 
 #include "backend/backends.h"
 #include "backend/chat_http/prompt.h"
-#include "backend/chat_http/refusal.h"
 #include "backend/chat_http/reply.h"
+#include "backend/refusal.h"
 #include "backend/segments_answer.h"
 #include "backend/window.h"
 #include "base/clock.h"
@@ -156,8 +156,17 @@ private:
         return made;
     }
 
+    // We wrote the request, so what is wrong with it is not the client's to mend, but for its size.
+    core::Outcome outcome_without_reply(const http::ClientResponse& response) const {
+        auto outcome = outcome_of_status(response, options_.key, SystemClock().now());
+        if (std::holds_alternative<core::Refused>(outcome))
+            return refused(speaks_of_context(response.body) ? "token_limit_exceeded" : "analysis_failed",
+                           status_message(response, options_.key));
+        return outcome;
+    }
+
     core::Outcome broken(const Error& error) const {
-        return chat_http::outcome_of_error(error, options_.answer_time, options_.key);
+        return outcome_of_error(error, options_.answer_time, options_.key);
     }
 
     // A call that our own cancellation ended reports it as an error; run() must not outlive it with an
@@ -172,8 +181,7 @@ private:
         auto response = co_await client_->send(http_request(request, false));
         co_await stop_if_canceled();
         if (!response) co_return broken(response.error());
-        if (response->status != 200)
-            co_return chat_http::outcome_of_status(*response, options_.key, SystemClock().now());
+        if (response->status != 200) co_return outcome_without_reply(*response);
         if (!is_json(response->headers))
             co_return broken(
                 Error{ErrorCode::invalid, "the model server answered with something that is not JSON", {}});
@@ -195,8 +203,7 @@ private:
         co_await stop_if_canceled();
         if (fault) co_return broken(*fault);
         if (!response) co_return broken(response.error());
-        if (response->status != 200)
-            co_return chat_http::outcome_of_status(*response, options_.key, SystemClock().now());
+        if (response->status != 200) co_return outcome_without_reply(*response);
         if (!is_event_stream(response->headers))
             co_return broken(
                 Error{ErrorCode::invalid, "the model server answered with something that is no stream", {}});
@@ -214,8 +221,7 @@ private:
     // What is no text at all, whatever was asked for.
     static std::optional<core::Outcome> outcome_without_text(const Reply& reply) {
         if (!reply.refusal.empty())
-            return refused("analysis_failed",
-                           "the model refused: " + chat_http::error_message(reply.refusal));
+            return refused("analysis_failed", "the model refused: " + error_message(reply.refusal));
         if (reply.finish == "content_filter")
             return refused("analysis_failed", "the model server's content filter withheld the answer");
         if (reply.text.empty() && reply.finish != "length")

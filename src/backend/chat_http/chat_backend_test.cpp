@@ -184,7 +184,7 @@ TEST_F(ChatBackendTest, TellsAStreamThatBreaksOffFromAWholeOne) {
 
 TEST_F(ChatBackendTest, TakesFaultsOfTheServerForWhatMayPass) {
     for (const std::string fault :
-         {"500", "502", "408", "half", "garbage", "html", "empty", "no-choices", "error-200"})
+         {"500", "502", "409", "half", "garbage", "html", "empty", "no-choices", "error-200"})
         EXPECT_TRUE(ask("stand-in: " + fault).starts_with("broken: ")) << fault << ask("stand-in: " + fault);
     EXPECT_EQ(ask("stand-in: error-200"), "broken: the model server reported: out of memory");
 }
@@ -193,6 +193,7 @@ TEST_F(ChatBackendTest, HearsWhenItIsToldToSlowDown) {
     EXPECT_EQ(ask("stand-in: 429 retry-after=1"), "overloaded 1000");
     EXPECT_EQ(ask("stand-in: 503 retry-after=2"), "overloaded 2000");
     EXPECT_EQ(ask("stand-in: 429"), "overloaded ");
+    EXPECT_EQ(ask("stand-in: 408"), "overloaded ");
 }
 
 TEST_F(ChatBackendTest, TakesAWrongRequestForTheItemsFault) {

@@ -4,8 +4,8 @@
 
 #include <boost/json.hpp>
 
-#include "backend/chat_http/refusal.h"
 #include "backend/json_text.h"
+#include "backend/refusal.h"
 
 namespace sheaf::backend::chat_http {
 namespace {
@@ -102,7 +102,7 @@ Result<> StreamedReply::feed(std::string_view bytes) {
     }
     if (auto fed = events_.feed(bytes); !fed) return fed;
     while (const auto event = events_.next())
-        if (auto taken = take(*event); !taken) return taken;
+        if (auto taken = take(event->data); !taken) return taken;
     return {};
 }
 

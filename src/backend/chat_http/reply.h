@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "backend/chat_http/event_stream.h"
 #include "base/result.h"
 #include "core/item.h"
+#include "protocol/event_stream.h"
 
 namespace sheaf::backend::chat_http {
 
@@ -38,7 +38,7 @@ private:
     Result<> take(const std::string& event);
 
     std::function<void(std::string_view)> on_text_;
-    EventStream events_;
+    protocol::EventStream events_;
     Reply reply_;
     std::string whole_;  // of a server that does not stream
     bool is_stream_ = false;

@@ -152,6 +152,18 @@ public:
         return {};
     }
 
+    Result<> append_blob(const BlobFile& blob) override {
+        if (!file_.is_open())
+            return fail(ErrorCode::internal, "A blob was written to after it was finished.");
+        const auto copied = append_file(file_.fd(), blob.fd());
+        const bool is_whole = copied && *copied == blob.bytes();
+        if (!is_whole) file_.drop();
+        if (!copied) return std::unexpected(copied.error());
+        if (!is_whole) return fail(ErrorCode::corrupt, "A part of the blob changed its size.");
+        bytes_ += *copied;
+        return {};
+    }
+
     Result<> commit() override { return commit_as(key_); }
 
     Result<> commit_as(std::string_view key) override {

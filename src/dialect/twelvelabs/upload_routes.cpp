@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "dialect/base_url.h"
 #include "dialect/twelvelabs/body.h"
 #include "dialect/twelvelabs/idempotency.h"
 #include "dialect/twelvelabs/upload_requests.h"
@@ -17,14 +18,6 @@ namespace {
 constexpr std::string_view kScope = "POST /assets/multipart-uploads";
 constexpr std::string_view kSessions = "/assets/multipart-uploads";
 constexpr std::size_t kReadAtOnce = 256 * 1024;
-
-// A host and port as a URL may name it: what a client sends is put into URLs for that client.
-bool is_host(std::string_view text) {
-    return !text.empty() && text.size() <= 255 && std::ranges::all_of(text, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-               c == '-' || c == ':' || c == '[' || c == ']' || c == '_';
-    });
-}
 
 std::unexpected<Problem> refuse_expired() {
     return refuse(400, code::kUploadExpired, "The upload session is over; open a new one.");
@@ -146,8 +139,8 @@ async::Task<Reply> UploadRoutes::report(Call& call) {
     const auto report = co_await assets_->report_chunks(call.account, upload->id, std::move(reported));
     if (!report && report.error().code == ErrorCode::conflict) co_return refuse_expired();
     if (!report) co_return refuse(report.error());
-    const std::string asset_url =
-        fmt::format("{}{}/assets/{}", base_url(call.request), kPrefix, to_string(report->upload.asset));
+    const std::string asset_url = fmt::format("{}{}/assets/{}", base_url(call.request, public_url_), kPrefix,
+                                              to_string(report->upload.asset));
     co_return json_response(200, render_report(*report, asset_url));
 }
 
@@ -197,8 +190,8 @@ async::Task<Checked<core::Upload>> UploadRoutes::find(Call& call, Want want) {
 
 std::vector<ChunkUrl> UploadRoutes::presign(const http::Request& request, const core::Upload& upload,
                                             std::uint32_t start, std::uint32_t count) const {
-    const std::string chunks =
-        fmt::format("{}{}{}/{}/chunks", base_url(request), kPrefix, kSessions, to_string(upload.id));
+    const std::string chunks = fmt::format("{}{}{}/{}/chunks", base_url(request, public_url_), kPrefix,
+                                           kSessions, to_string(upload.id));
     std::vector<ChunkUrl> urls;
     for (std::uint32_t index = start; index < start + count; ++index) {
         const service::PresignedChunk chunk = assets_->presign(upload.id, index);
@@ -206,12 +199,6 @@ std::vector<ChunkUrl> UploadRoutes::presign(const http::Request& request, const 
             {index, fmt::format("{}/{}?{}", chunks, index, chunk.expires_and_signature), chunk.expires_at});
     }
     return urls;
-}
-
-std::string UploadRoutes::base_url(const http::Request& request) const {
-    if (!public_url_.empty()) return public_url_;
-    const std::string_view host = request.headers.find("host").value_or("");
-    return fmt::format("http://{}", is_host(host) ? host : std::string_view("localhost"));
 }
 
 }  // namespace sheaf::dialect::twelvelabs

@@ -33,7 +33,6 @@ private:
     async::Task<Checked<core::Upload>> find(Call& call, Want want);
     std::vector<ChunkUrl> presign(const http::Request& request, const core::Upload& upload,
                                   std::uint32_t start, std::uint32_t count) const;
-    std::string base_url(const http::Request& request) const;
 
     service::Assets* assets_;
     service::Batches* batches_;

@@ -13,6 +13,9 @@
 namespace sheaf::store {
 namespace {
 
+// How long after its creation a removed batch still has its place in the lists.
+constexpr std::chrono::hours kPlaceKept{24 * 60};
+
 class MemorySpool final : public BodySpool {
 public:
     Result<> append(std::string_view bytes) override {
@@ -71,6 +74,9 @@ public:
         if (draft.items.empty() != is_rejected) {
             return fail(ErrorCode::invalid, "a batch has at least one item, unless it was rejected");
         }
+        if (is_rejected && !draft.batch.ended_at) {
+            return fail(ErrorCode::invalid, "a rejected batch has ended");
+        }
         if (draft.items.size() > kItemsMax) return fail(ErrorCode::too_large, "a batch has too many items");
         MemoryBatch stored;
         stored.body = std::make_shared<const std::string>(spool->take());
@@ -116,8 +122,13 @@ public:
             if (!noted) return std::unexpected(noted.error());
         }
         const BatchId id = stored.batch.id;
+<<<<<<< HEAD
         stored.place = state_->places[id] = {stored.batch.account, ++state_->last_place};
         if (is_rejected) state_->note_batch_ended(stored.batch);
+=======
+        stored.place =
+            state_->places[id] = {stored.batch.account, ++state_->last_place, stored.batch.created_at};
+>>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
         return state_->batches.emplace(id, std::move(stored)).first->second.batch;
     }
 
@@ -132,6 +143,9 @@ public:
     Result<> forget_old(Timestamp now) override {
         const std::scoped_lock lock(state_->mutex);
         std::erase_if(state_->idempotency, [&](const auto& entry) { return entry.second.expires_at <= now; });
+        std::erase_if(state_->places, [&](const auto& entry) {
+            return entry.second.created_at <= now - kPlaceKept && !state_->batches.contains(entry.first);
+        });
         return {};
     }
 
@@ -217,6 +231,7 @@ public:
             return batch.state == core::BatchState::ended && batch.archive_at && *batch.archive_at <= now &&
                    !batch.archived_at;
         });
+        std::ranges::sort(rows, {}, &core::Batch::archive_at);
         if (rows.size() > count_max) rows.resize(count_max);
         return rows;
     }
@@ -342,10 +357,11 @@ public:
         if (stored.batch.state != core::BatchState::ended) {
             return fail(ErrorCode::conflict, "the batch has not ended");
         }
+        std::string results;
         const auto add_where = [&](const auto& wanted) {
             for (const MemoryItem& item : stored.items) {
                 if (!wanted(item.head.state)) continue;
-                stored.results += item.line ? *item.line : layout.render(stored.batch, item.head);
+                results += item.line ? *item.line : layout.render(stored.batch, item.head);
             }
         };
         const auto succeeded = [](core::ItemState state) { return state == core::ItemState::succeeded; };
@@ -354,16 +370,17 @@ public:
             add_where([](core::ItemState) { return true; });
         } else {
             add_where(succeeded);
-            succeeded_bytes = stored.results.size();
+            succeeded_bytes = results.size();
             add_where(std::not_fn(succeeded));
         }
-        stored.batch.results_bytes = stored.results.size();
+        core::Batch published = stored.batch;
+        published.results_bytes = results.size();
         if (layout.files) {
-            for (const core::File& file :
-                 layout.files(stored.batch, succeeded_bytes, stored.results.size())) {
-                state_->files.push_back({.file = file});
-            }
+            const auto added = state_->add_files(layout.files(published, succeeded_bytes, results.size()));
+            if (!added) return std::unexpected(added.error());
         }
+        stored.batch = std::move(published);
+        stored.results = std::move(results);
         return stored.batch;
     }
 
@@ -372,6 +389,7 @@ public:
         const auto found = state_->batches.find(id);
         if (found == state_->batches.end()) return std::unexpected(no_batch());
         const MemoryBatch& stored = found->second;
+        if (stored.batch.archived_at) return fail(ErrorCode::not_found, "the results were archived");
         if (!stored.batch.results_bytes) return fail(ErrorCode::conflict, "the results are not laid out yet");
         const auto file = std::make_shared<const Descriptor>(::memfd_create("results", MFD_CLOEXEC));
         const int fd = file->fd();
@@ -397,7 +415,7 @@ public:
         stored.items.clear();
         stored.results.clear();
         stored.body.reset();
-        remove_files_of(id);
+        remove_files_of(id, now);
         return stored.batch;
     }
 
@@ -408,15 +426,23 @@ public:
         if (found->second.batch.state != core::BatchState::ended) {
             return fail(ErrorCode::conflict, "the batch has not ended");
         }
+        const core::Batch& batch = found->second.batch;
+        remove_files_of(id, batch.purge_at == core::kNever ? *batch.ended_at : batch.purge_at);
+        if (batch.kind == core::BatchKind::task) state_->places.erase(id);
         state_->batches.erase(found);
+<<<<<<< HEAD
         std::erase_if(state_->facts, [&](const auto& fact) { return fact.second.batch == id; });
         remove_files_of(id);
+=======
+>>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
         return {};
     }
 
 private:
-    void remove_files_of(const BatchId& id) {
-        std::erase_if(state_->files, [&](const MemoryFile& stored) { return stored.file.batch == id; });
+    void remove_files_of(const BatchId& id, Timestamp at) {
+        for (MemoryFile& stored : state_->files) {
+            if (stored.file.batch == id && !stored.removed_at) stored.removed_at = at;
+        }
     }
 
     std::uint32_t count_active(const AccountId& account) const {

@@ -15,7 +15,7 @@ public:
 
     Result<> insert(const core::File& file) override {
         const std::scoped_lock lock(state_->mutex);
-        return insert_locked(file);
+        return state_->add_files({file});
     }
 
     Result<core::File> find(const AccountId& account, const FileId& id, Timestamp now) override {
@@ -72,7 +72,24 @@ public:
         std::erase_if(state_->files, [&](const MemoryFile& stored) {
             return stored.removed_at && *stored.removed_at <= now - kPlaceKept;
         });
+        std::erase_if(state_->file_uploads, [&](const auto& entry) {
+            const auto& [id, upload] = entry;
+            return upload.state != core::FileUploadState::pending && upload.created_at <= now - kPlaceKept &&
+                   !state_->file_parts.contains(id);
+        });
         return {};
+    }
+
+    Result<std::vector<FileId>> absent(std::span<const FileId> ids) override {
+        const std::scoped_lock lock(state_->mutex);
+        std::vector<FileId> none;
+        for (const FileId& id : ids) {
+            const bool is_there = std::ranges::any_of(state_->files, [&](const MemoryFile& stored) {
+                return stored.file.id == id && !stored.removed_at;
+            });
+            if (!is_there) none.push_back(id);
+        }
+        return none;
     }
 
     Result<> insert_upload(const core::FileUpload& upload) override {
@@ -93,7 +110,7 @@ public:
         const auto found = state_->file_uploads.find(id);
         if (found == state_->file_uploads.end()) return no_upload();
         if (found->second.state != core::FileUploadState::pending) return not_pending();
-        auto& parts = state_->file_parts[id];
+        std::vector<core::FilePart>& parts = state_->file_parts[id];
         const auto sum = std::accumulate(
             parts.begin(), parts.end(), part.bytes,
             [](std::uint64_t bytes, const core::FilePart& each) { return bytes + each.bytes; });
@@ -105,7 +122,9 @@ public:
 
     Result<std::vector<core::FilePart>> parts(const FileUploadId& id) override {
         const std::scoped_lock lock(state_->mutex);
-        return state_->file_parts[id];
+        const auto found = state_->file_parts.find(id);
+        if (found == state_->file_parts.end()) return std::vector<core::FilePart>{};
+        return found->second;
     }
 
     Result<core::FileUpload> end_upload(const FileUploadId& id, core::FileUploadState state,
@@ -115,7 +134,7 @@ public:
         if (found == state_->file_uploads.end()) return no_upload();
         if (found->second.state != core::FileUploadState::pending) return not_pending();
         if (file) {
-            if (const auto kept = insert_locked(*file); !kept) return std::unexpected(kept.error());
+            if (const auto kept = state_->add_files({*file}); !kept) return std::unexpected(kept.error());
             found->second.file = file->id;
         }
         found->second.state = state;
@@ -130,6 +149,16 @@ public:
             if (is_over && uploads.size() < count_max) uploads.push_back(upload);
         }
         return uploads;
+    }
+
+    Result<std::vector<FileUploadId>> ended_with_parts(std::uint32_t count_max) override {
+        const std::scoped_lock lock(state_->mutex);
+        std::vector<FileUploadId> ids;
+        for (const auto& [id, parts] : state_->file_parts) {
+            const bool has_ended = state_->file_uploads.at(id).state != core::FileUploadState::pending;
+            if (has_ended && !parts.empty() && ids.size() < count_max) ids.push_back(id);
+        }
+        return ids;
     }
 
     Result<> forget_parts(const FileUploadId& id) override {
@@ -155,14 +184,6 @@ private:
             return stored.file.id == id && stored.file.account == account;
         });
         return found == state_->files.end() ? nullptr : &*found;
-    }
-
-    Result<> insert_locked(const core::File& file) {
-        const bool is_taken = std::ranges::any_of(
-            state_->files, [&](const MemoryFile& stored) { return stored.file.id == file.id; });
-        if (is_taken) return fail(ErrorCode::conflict, "a file of this id is there already");
-        state_->files.push_back({file, std::nullopt});
-        return {};
     }
 
     MemoryState* state_;

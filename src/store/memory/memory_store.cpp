@@ -83,6 +83,16 @@ Result<> MemoryState::remember(const IdempotencyRecord& record) {
     return fail(ErrorCode::conflict, "the idempotency key was used before");
 }
 
+Result<> MemoryState::add_files(const std::vector<core::File>& added) {
+    for (const core::File& file : added) {
+        if (std::ranges::find(files, file.id, [](const MemoryFile& stored) { return stored.file.id; }) !=
+            files.end())
+            return fail(ErrorCode::conflict, "a file of this id is there already");
+    }
+    for (const core::File& file : added) files.push_back({file, std::nullopt});
+    return {};
+}
+
 std::unique_ptr<Store> make_memory_store() {
     return std::make_unique<MemoryStore>();
 }

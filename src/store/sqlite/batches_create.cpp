@@ -109,7 +109,11 @@ Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spo
         tx.db.run(sql::kInsertBatch, IdBytes(batch.id), batch.account.name, batch.dialect, batch.kind,
                   batch.model, batch.tag, batch.counts.queued, batch.created_at, batch.expires_at,
                   batch.purge_at, body.size(), batch.keep_for.count(), batch.archive_at, batch.state,
+<<<<<<< HEAD
                   batch.end_reason, batch.ended_at, batch.results_bytes, batch.item_events);
+=======
+                  batch.end_reason, batch.ended_at, batch.results_bytes);
+>>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
     if (!added) return std::unexpected(added.error());
     row.row = tx.db.last_insert_row();
     row.body_bytes = body.size();
@@ -152,6 +156,9 @@ Result<core::Batch> SqliteBatches::create(BatchDraft draft, std::unique_ptr<Body
     CHECK(spool != nullptr, "a body comes from new_body() of the same store");
     if (draft.items.empty() != is_rejected(draft.batch)) {
         return fail(ErrorCode::invalid, "a batch has at least one item, unless it was rejected");
+    }
+    if (is_rejected(draft.batch) && !draft.batch.ended_at) {
+        return fail(ErrorCode::invalid, "a rejected batch has ended");
     }
     if (is_rejected(draft.batch)) draft.batch.results_bytes = 0;
     if (draft.items.size() > kItemsMax) return fail(ErrorCode::too_large, "a batch has too many items");

@@ -1,5 +1,7 @@
 #include <functional>
 
+#include <sys/mman.h>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "store/sqlite/results_file.h"
@@ -56,6 +58,13 @@ Result<core::Batch> apply_event(Tx& tx, const BatchId& id, core::BatchEvent even
 Error missing_is_corrupt(Error error) {
     if (error.code == ErrorCode::not_found) error.code = ErrorCode::corrupt;
     return error;
+}
+
+// What a rejected batch has: it never had a results file.
+Result<ResultsFile> no_lines() {
+    const auto empty = std::make_shared<const sheaf::Descriptor>(::memfd_create("results", MFD_CLOEXEC));
+    if (empty->fd() < 0) return fail(ErrorCode::unavailable, "no memory file for empty results");
+    return ResultsFile{empty, 0};
 }
 
 // Joins `range` to the last one when it follows on it.
@@ -191,13 +200,17 @@ Result<ResultsFile> SqliteBatches::open_results(const BatchId& id) {
     if (!snapshot) return std::unexpected(snapshot.error());
     const auto row = find_batch_row(snapshot->db(), id);
     if (!row) return std::unexpected(row.error());
+    if (row->batch.archived_at) return fail(ErrorCode::not_found, "the results were archived");
     if (!row->batch.results_bytes) return fail(ErrorCode::conflict, "the results are not laid out yet");
+    if (row->batch.counts.total() == 0) return no_lines();
     auto file = open_for_read(engine_->paths.results(id));
     if (!file) {
         // Removed since the snapshot, or lost.
         auto again = engine_->readers.snapshot();
         if (!again) return std::unexpected(again.error());
-        if (auto still = find_batch_row(again->db(), id); !still) return std::unexpected(still.error());
+        const auto still = find_batch_row(again->db(), id);
+        if (!still) return std::unexpected(still.error());
+        if (still->batch.archived_at) return fail(ErrorCode::not_found, "the results were archived");
         return fail(ErrorCode::corrupt, "the results file is gone");
     }
     if (!is_verified(id)) {
@@ -226,7 +239,7 @@ Result<Engine::Ranges> SqliteBatches::ranges_of(Tx& tx, const BatchRow& row) {
     return ranges;
 }
 
-Result<Engine::Ranges> SqliteBatches::drop_contents(Tx& tx, const BatchRow& row) {
+Result<Engine::Ranges> SqliteBatches::drop_contents(Tx& tx, const BatchRow& row, Timestamp now) {
     auto ranges = ranges_of(tx, row);
     if (!ranges) return ranges;
     if (!row.batch.results_bytes) {
@@ -247,7 +260,7 @@ Result<Engine::Ranges> SqliteBatches::drop_contents(Tx& tx, const BatchRow& row)
     }
     auto done = tx.db.run(sql::kInsertRemoval, IdBytes(row.batch.id), Bytes{Engine::encode(*ranges)});
     if (done) done = tx.db.run(sql::kDeleteItems, row.first_key(), row.end_key());
-    if (done) done = tx.db.run(sql::kDeleteFilesOfBatch, IdBytes(row.batch.id));
+    if (done) done = tx.db.run(sql::kRemoveFilesOfBatch, IdBytes(row.batch.id), now);
     if (!done) return std::unexpected(done.error());
     return ranges;
 }
@@ -274,7 +287,7 @@ Result<core::Batch> SqliteBatches::archive(const BatchId& id, Timestamp now) {
             return fail(ErrorCode::conflict, "the batch has not ended");
         batch = row.batch;
         if (row.batch.archived_at) return std::nullopt;
-        auto ranges = drop_contents(tx, row);
+        auto ranges = drop_contents(tx, row, now);
         if (!ranges) return std::unexpected(ranges.error());
         row.batch.archived_at = now;
         row.batch.results_bytes = row.batch.results_bytes.value_or(0);
@@ -302,7 +315,9 @@ Result<> SqliteBatches::remove(const BatchId& id) {
         const BatchRow& row = **found;
         if (row.batch.state != core::BatchState::ended)
             return fail(ErrorCode::conflict, "the batch has not ended");
-        auto ranges = drop_contents(tx, row);
+        const core::Batch& batch = row.batch;
+        auto ranges =
+            drop_contents(tx, row, batch.purge_at == core::kNever ? *batch.ended_at : batch.purge_at);
         if (!ranges) return ranges;
         auto done = tx.db.run(sql::kDeleteShared, row.row);
         if (done) done = tx.db.run(sql::kDeleteFactsOfBatch, IdBytes(id));

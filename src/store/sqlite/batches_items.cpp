@@ -250,7 +250,7 @@ Result<std::vector<ItemLine>> SqliteBatches::read_lines(const BatchId& id, std::
         const auto batch = find_batch_row(snapshot->db(), id);
         if (!batch) return std::unexpected(batch.error());
         std::vector<ItemLine> read;
-        if (first >= batch->batch.counts.total()) return read;
+        if (first >= batch->batch.counts.total() || batch->batch.archived_at) return read;
         const auto lines = Lines::of(*engine_, *batch);
         if (!lines) return std::unexpected(lines.error());
         auto rows = snapshot->db().query(sql::kItemsFrom, batch->row, batch->key(first), batch->end_key(),

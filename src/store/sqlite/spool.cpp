@@ -43,6 +43,9 @@ Result<> FileSpool::share(int fd, std::uint64_t bytes) {
         memory_.resize(bytes);
         return read_at(fd, memory_.data(), bytes, 0);
     }
+    const auto size = size_of(fd);
+    if (!size) return std::unexpected(size.error());
+    if (*size < bytes) return fail(ErrorCode::corrupt, "a file is shorter than it should be");
     // By its descriptor: whoever removes the file's name meanwhile takes nothing away from us.
     const std::string source = "/proc/self/fd/" + std::to_string(fd);
     if (::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW) == 0) {

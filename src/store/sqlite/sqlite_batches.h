@@ -62,7 +62,7 @@ private:
     Result<LaidOut> lay_out(const BatchRow& row, const Layout& layout);
     Result<Engine::Ranges> ranges_of(Tx& tx, const BatchRow& row);
     // Drops a batch's items, body and lines from the index, and notes their bytes as a debt.
-    Result<Engine::Ranges> drop_contents(Tx& tx, const BatchRow& row);
+    Result<Engine::Ranges> drop_contents(Tx& tx, const BatchRow& row, Timestamp now);
     Result<> settle(const BatchId& id, const Engine::Ranges& ranges);
     bool is_verified(const BatchId& id);
     void set_verified(const BatchId& id);

@@ -87,8 +87,8 @@ Result<std::vector<core::FilePart>> SqliteFiles::parts(const FileUploadId& id) {
         const auto more = rows->next();
         if (!more) return std::unexpected(more.error());
         if (!*more) return parts;
-        parts.push_back({FilePartId{raw_id(rows->bytes(0))}, rows->as<std::uint64_t>(1), rows->text(2),
-                         rows->time(3)});
+        parts.push_back(
+            {FilePartId{raw_id(rows->bytes(0))}, rows->as<std::uint64_t>(1), rows->text(2), rows->time(3)});
     }
 }
 
@@ -123,6 +123,20 @@ Result<std::vector<core::FileUpload>> SqliteFiles::expired_uploads(Timestamp now
         if (!more) return std::unexpected(more.error());
         if (!*more) return uploads;
         uploads.push_back(read_upload(*rows));
+    }
+}
+
+Result<std::vector<FileUploadId>> SqliteFiles::ended_with_parts(std::uint32_t count_max) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    auto rows = snapshot->db().query(sql::kEndedWithParts, count_max);
+    if (!rows) return std::unexpected(rows.error());
+    std::vector<FileUploadId> ids;
+    for (;;) {
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return ids;
+        ids.push_back({raw_id(rows->bytes(0))});
     }
 }
 

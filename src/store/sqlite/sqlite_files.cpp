@@ -1,5 +1,7 @@
 #include "store/sqlite/sqlite_files.h"
 
+#include <limits>
+
 #include "store/sqlite/batch_row.h"
 #include "store/sqlite/statements.h"
 
@@ -67,18 +69,21 @@ Result<FilePage> SqliteFiles::list(const FileQuery& query) {
     auto snapshot = engine_->readers.snapshot();
     if (!snapshot) return std::unexpected(snapshot.error());
     FilePage page;
-    std::optional<std::int64_t> after;
+    std::int64_t above = 0;
+    std::int64_t below = std::numeric_limits<std::int64_t>::max();
     if (query.after) {
         auto placed = snapshot->db().query(sql::kPlaceOfFile, IdBytes(*query.after), query.account.name);
         if (!placed) return std::unexpected(placed.error());
         const auto more = placed->next();
         if (!more) return std::unexpected(more.error());
         if (!*more) return page;
-        after = placed->number(0);
+        (query.oldest_first ? above : below) = placed->number(0);
     }
-    auto rows = snapshot->db().query(query.oldest_first ? sql::kFilesOldestFirst : sql::kFilesNewestFirst,
-                                     query.account.name, query.purpose, query.now, after,
-                                     std::uint64_t{query.count} + 1);
+    const char* const all = query.oldest_first ? sql::kFilesOldestFirst : sql::kFilesNewestFirst;
+    const char* const of_purpose =
+        query.oldest_first ? sql::kFilesOfPurposeOldestFirst : sql::kFilesOfPurposeNewestFirst;
+    auto rows = snapshot->db().query(query.purpose ? of_purpose : all, query.account.name, query.purpose,
+                                     query.now, below, above, std::uint64_t{query.count} + 1);
     if (!rows) return std::unexpected(rows.error());
     for (;;) {
         const auto more = rows->next();
@@ -116,10 +121,26 @@ Result<std::vector<core::File>> SqliteFiles::expired(Timestamp now, std::uint32_
 }
 
 Result<> SqliteFiles::forget_removed(Timestamp now) {
-    const auto done =
-        engine_->writer.run([&](Tx& tx) { return tx.db.run(sql::kForgetFiles, now - kPlaceKept); });
+    const auto done = engine_->writer.run([&](Tx& tx) {
+        const auto forgotten = tx.db.run(sql::kForgetFiles, now - kPlaceKept);
+        return forgotten ? tx.db.run(sql::kForgetFileUploads, now - kPlaceKept) : forgotten;
+    });
     if (!done) return std::unexpected(done.error());
     return {};
+}
+
+Result<std::vector<FileId>> SqliteFiles::absent(std::span<const FileId> ids) {
+    auto snapshot = engine_->readers.snapshot();
+    if (!snapshot) return std::unexpected(snapshot.error());
+    std::vector<FileId> none;
+    for (const FileId& id : ids) {
+        auto rows = snapshot->db().query(sql::kHasFile, IdBytes(id));
+        if (!rows) return std::unexpected(rows.error());
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) none.push_back(id);
+    }
+    return none;
 }
 
 }  // namespace sheaf::store

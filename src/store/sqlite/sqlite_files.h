@@ -15,6 +15,7 @@ public:
     Result<core::File> remove(const AccountId& account, const FileId& id, Timestamp now) override;
     Result<std::vector<core::File>> expired(Timestamp now, std::uint32_t count_max) override;
     Result<> forget_removed(Timestamp now) override;
+    Result<std::vector<FileId>> absent(std::span<const FileId> ids) override;
 
     // sqlite_file_uploads.cpp
     Result<> insert_upload(const core::FileUpload& upload) override;
@@ -24,6 +25,7 @@ public:
     Result<core::FileUpload> end_upload(const FileUploadId& upload, core::FileUploadState state,
                                         const std::optional<core::File>& file) override;
     Result<std::vector<core::FileUpload>> expired_uploads(Timestamp now, std::uint32_t count_max) override;
+    Result<std::vector<FileUploadId>> ended_with_parts(std::uint32_t count_max) override;
     Result<> forget_parts(const FileUploadId& upload) override;
 
 private:

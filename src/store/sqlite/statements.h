@@ -19,7 +19,7 @@
     "details, user_metadata, error, wants_hls, wants_thumbnail, created_at"
 #define SHEAF_FILE_COLUMNS \
     "id, account, purpose, filename, bytes, created_at, expires_at, blob_key, batch, start"
-#define SHEAF_FILE_UPLOAD_COLUMNS                                                                     \
+#define SHEAF_FILE_UPLOAD_COLUMNS \
     "id, account, state, purpose, filename, mime_type, bytes, file_lifetime, file, created_at, expires_at"
 // Without `secret`, `payload` and `token`.
 #define SHEAF_DELIVERY_COLUMNS                                                                               \
@@ -47,10 +47,16 @@ inline constexpr const char* kCountActive =
     "SELECT count(*) FROM batches WHERE account = ?1 AND kind = 0 AND state < 3";
 inline constexpr const char* kInsertBatch =
     "INSERT INTO batches(id, account, dialect, kind, model, tag, state, end_reason, cursor, queued, running, "
+<<<<<<< HEAD
     "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes, keep_for, "
     "archive_at, ended_at, results_bytes, item_events) "
     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?14, ?15, 0, ?7, 0, 0, 0, 0, 0, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?16, ?17, "
     "?18)";
+=======
+    "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes, "
+    "keep_for, archive_at, ended_at, results_bytes) "
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?14, ?15, 0, ?7, 0, 0, 0, 0, 0, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?16, ?17)";
+>>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
 inline constexpr const char* kPlaceBody =
     "UPDATE batches SET cursor = ?2, body_segment = ?3, body_start = ?4 WHERE row = ?1";
 inline constexpr const char* kInsertShared = "INSERT INTO batch_shared(row, shared) VALUES(?1, ?2)";
@@ -60,9 +66,9 @@ inline constexpr const char* kUpdateBatch =
     "cancel_requested_at = ?14, archived_at = ?15, input_tokens = ?16, output_tokens = ?17, "
     "cached_tokens = ?18, reasoning_tokens = ?19 WHERE row = ?1";
 // ?2: empty for all. ?4: a JSON array of state * 8 + reason, or NULL. ?5: a JSON array of tags, or NULL.
-#define SHEAF_LIST_WHERE                                                                   \
+#define SHEAF_LIST_WHERE                                                                    \
     " FROM batches b WHERE b.account = ?1 AND (?2 = '' OR b.dialect = ?2) AND b.kind = ?3 " \
-    "AND (?4 IS NULL OR b.state * 8 + b.end_reason IN (SELECT value FROM json_each(?4))) " \
+    "AND (?4 IS NULL OR b.state * 8 + b.end_reason IN (SELECT value FROM json_each(?4))) "  \
     "AND (?5 IS NULL OR b.tag IN (SELECT value FROM json_each(?5)))"
 inline constexpr const char* kCountBatches = "SELECT count(*)" SHEAF_LIST_WHERE;
 inline constexpr const char* kListBatches = "SELECT " SHEAF_BATCH_COLUMNS SHEAF_LIST_WHERE
@@ -78,9 +84,9 @@ inline constexpr const char* kBatchesNewestFirst =
 inline constexpr const char* kBatchesOldestFirst =
     "SELECT " SHEAF_BATCH_COLUMNS SHEAF_BESIDE_WHERE "ORDER BY b.row LIMIT ?5";
 #undef SHEAF_BESIDE_WHERE
-#define SHEAF_BESIDE_WHERE                                                                                  \
-    " FROM batches b INDEXED BY batches_listed WHERE b.account = ?1 AND ?2 = '' AND b.kind = 0 AND b.row < ?3 " \
-    "AND b.row > ?4 "
+#define SHEAF_BESIDE_WHERE                                                                       \
+    " FROM batches b INDEXED BY batches_listed WHERE b.account = ?1 AND ?2 = '' AND b.kind = 0 " \
+    "AND b.row < ?3 AND b.row > ?4 "
 inline constexpr const char* kAllBatchesNewestFirst =
     "SELECT " SHEAF_BATCH_COLUMNS SHEAF_BESIDE_WHERE "ORDER BY b.row DESC LIMIT ?5";
 inline constexpr const char* kAllBatchesOldestFirst =
@@ -104,7 +110,15 @@ inline constexpr const char* kBatchesToPurge =
     "SELECT " SHEAF_BATCH_COLUMNS " FROM batches b WHERE b.purge_at <= ?1 ORDER BY b.purge_at LIMIT ?2";
 inline constexpr const char* kDeleteBatch = "DELETE FROM batches WHERE row = ?1";
 inline constexpr const char* kDeleteShared = "DELETE FROM batch_shared WHERE row = ?1";
+<<<<<<< HEAD
 inline constexpr const char* kDeleteFilesOfBatch = "DELETE FROM files WHERE batch = ?1";
+=======
+inline constexpr const char* kInsertEvent =
+    "INSERT INTO events(kind, account, batch, at) VALUES(?1, ?2, ?3, ?4)";
+inline constexpr const char* kDeleteEvents = "DELETE FROM events WHERE batch = ?1";
+inline constexpr const char* kRemoveFilesOfBatch =
+    "UPDATE files SET removed_at = ?2 WHERE batch = ?1 AND removed_at IS NULL";
+>>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
 inline constexpr const char* kInsertRemoval = "INSERT INTO removals(id, ranges) VALUES(?1, ?2)";
 inline constexpr const char* kRemovals = "SELECT id, ranges FROM removals";
 inline constexpr const char* kDeleteRemoval = "DELETE FROM removals WHERE id = ?1";
@@ -129,7 +143,7 @@ inline constexpr const char* kItemsDescending =
 inline constexpr const char* kBatchesOfItems =
     "SELECT " SHEAF_BATCH_COLUMNS
     " FROM batches b WHERE b.account = ?1 AND b.dialect = ?2 AND (?3 IS NULL OR b.tag = ?3) "
-    "ORDER BY b.created_at DESC, b.id DESC";
+    "AND b.archived_at IS NULL ORDER BY b.created_at DESC, b.id DESC";
 #define SHEAF_ABOUT_WHERE                                                                \
     " FROM items i INDEXED BY items_about CROSS JOIN batches b ON b.row = i.key >> 20 "  \
     "WHERE i.subject_key = ?1 AND i.subject = ?2 AND b.account = ?3 AND b.dialect = ?4 " \
@@ -261,17 +275,26 @@ inline constexpr const char* kAcceptChunk =
 inline constexpr const char* kInsertFile =
     "INSERT INTO files(" SHEAF_FILE_COLUMNS
     ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING";
-inline constexpr const char* kFindFile =
-    "SELECT " SHEAF_FILE_COLUMNS
-    " FROM files WHERE id = ?1 AND account = ?2 AND removed_at IS NULL AND (expires_at IS NULL OR expires_at > ?3)";
+inline constexpr const char* kFindFile = "SELECT " SHEAF_FILE_COLUMNS
+                                         " FROM files WHERE id = ?1 AND account = ?2 AND removed_at IS NULL "
+                                         "AND (expires_at IS NULL OR expires_at > ?3)";
 inline constexpr const char* kPlaceOfFile = "SELECT number FROM files WHERE id = ?1 AND account = ?2";
-#define SHEAF_FILES_WHERE                                                                        \
-    " FROM files WHERE account = ?1 AND (?2 IS NULL OR purpose = ?2) AND removed_at IS NULL "    \
-    "AND (expires_at IS NULL OR expires_at > ?3) "
+inline constexpr const char* kHasFile = "SELECT 1 FROM files WHERE id = ?1 AND removed_at IS NULL";
+#define SHEAF_FILES_WHERE(index, purpose)                              \
+    " FROM files INDEXED BY " index " WHERE account = ?1 AND " purpose \
+    " AND removed_at IS NULL AND (expires_at IS NULL OR expires_at > ?3) AND number < ?4 AND number > ?5 "
+#define SHEAF_ALL_FILES SHEAF_FILES_WHERE("files_listed", "?2 IS NULL")
+#define SHEAF_FILES_OF_PURPOSE SHEAF_FILES_WHERE("files_of_purpose", "purpose = ?2")
 inline constexpr const char* kFilesNewestFirst =
-    "SELECT " SHEAF_FILE_COLUMNS SHEAF_FILES_WHERE "AND (?4 IS NULL OR number < ?4) ORDER BY number DESC LIMIT ?5";
+    "SELECT " SHEAF_FILE_COLUMNS SHEAF_ALL_FILES "ORDER BY number DESC LIMIT ?6";
 inline constexpr const char* kFilesOldestFirst =
-    "SELECT " SHEAF_FILE_COLUMNS SHEAF_FILES_WHERE "AND (?4 IS NULL OR number > ?4) ORDER BY number LIMIT ?5";
+    "SELECT " SHEAF_FILE_COLUMNS SHEAF_ALL_FILES "ORDER BY number LIMIT ?6";
+inline constexpr const char* kFilesOfPurposeNewestFirst =
+    "SELECT " SHEAF_FILE_COLUMNS SHEAF_FILES_OF_PURPOSE "ORDER BY number DESC LIMIT ?6";
+inline constexpr const char* kFilesOfPurposeOldestFirst =
+    "SELECT " SHEAF_FILE_COLUMNS SHEAF_FILES_OF_PURPOSE "ORDER BY number LIMIT ?6";
+#undef SHEAF_ALL_FILES
+#undef SHEAF_FILES_OF_PURPOSE
 #undef SHEAF_FILES_WHERE
 inline constexpr const char* kRemoveFile = "UPDATE files SET removed_at = ?2 WHERE id = ?1";
 inline constexpr const char* kExpiredFiles =
@@ -288,11 +311,18 @@ inline constexpr const char* kEndFileUpload =
 inline constexpr const char* kExpiredFileUploads =
     "SELECT " SHEAF_FILE_UPLOAD_COLUMNS
     " FROM file_uploads WHERE state = 0 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
-inline constexpr const char* kBytesOfParts = "SELECT coalesce(sum(bytes), 0) FROM file_parts WHERE upload = ?1";
+inline constexpr const char* kBytesOfParts =
+    "SELECT coalesce(sum(bytes), 0) FROM file_parts WHERE upload = ?1";
 inline constexpr const char* kInsertFilePart =
     "INSERT INTO file_parts(upload, id, bytes, blob_key, created_at) VALUES(?1, ?2, ?3, ?4, ?5)";
 inline constexpr const char* kFileParts =
     "SELECT id, bytes, blob_key, created_at FROM file_parts WHERE upload = ?1 ORDER BY number";
+inline constexpr const char* kEndedWithParts =
+    "SELECT DISTINCT u.id FROM file_parts p JOIN file_uploads u ON u.id = p.upload WHERE u.state <> 0 "
+    "LIMIT ?1";
+inline constexpr const char* kForgetFileUploads =
+    "DELETE FROM file_uploads WHERE state <> 0 AND created_at <= ?1 "
+    "AND id NOT IN (SELECT upload FROM file_parts)";
 inline constexpr const char* kForgetFileParts = "DELETE FROM file_parts WHERE upload = ?1";
 
 // Keys.

@@ -42,7 +42,8 @@ CREATE TABLE files(
   start INTEGER NOT NULL,
   removed_at INTEGER
 );
-CREATE INDEX files_listed ON files(account, purpose);
+CREATE INDEX files_listed ON files(account);
+CREATE INDEX files_of_purpose ON files(account, purpose);
 CREATE INDEX files_expiry ON files(expires_at) WHERE expires_at IS NOT NULL AND removed_at IS NULL;
 CREATE INDEX files_of_batch ON files(batch) WHERE batch IS NOT NULL;
 CREATE INDEX files_removed ON files(removed_at) WHERE removed_at IS NOT NULL;

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/task_group.h"
+#include "async/timer.h"
+#include "backend/server_roster.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "http/client.h"
+
+namespace sheaf::backend {
+
+struct ServersOptions {
+    std::vector<std::string> urls;  // "http://127.0.0.1:8000/v1"; all serve the same model
+    Secret key;                     // sent as a bearer token, if not empty
+    std::chrono::milliseconds answer_time{600'000};
+    std::chrono::milliseconds probe_time{5'000};
+    EjectionRules ejection;
+};
+
+struct ServerCall {
+    std::string path;  // "/chat/completions"
+    enum class Below : std::uint8_t { url, origin } below = Below::url;
+    http::Headers headers;  // what goes beside Content-Type, Accept and the key
+    std::string body;       // JSON
+};
+
+// The model servers behind one model, each with its kept connections.
+//
+// A call goes to one of them, as server_roster.h chooses, and is not repeated. No connection, a cut answer,
+// none in time, and 5xx but for 503 and 529 count as broken; 429, 503 and 529 let the server rest for its
+// Retry-After, at most a minute. Of several servers, one that is ejected or that nothing was heard of for
+// long is asked now and then whether it answers: GET {url}/models, or /health at its origin where that is not
+// found; any answer below 500 is good. With one server nothing runs between calls.
+//
+// Belongs to one executor; any number of calls may be under way, and none when it is stopped or destroyed.
+class Servers {
+public:
+    // invalid: no URL, or one that is none, with the sentence that says so.
+    static Result<std::unique_ptr<Servers>> make(async::Executor executor, ServersOptions options);
+    ~Servers();
+
+    // As http::Client has them. Canceling the caller throws, whatever came of the call.
+    async::Task<Result<http::ClientResponse>> send(ServerCall call);
+    async::Task<Result<http::ClientResponse>> send_streaming(ServerCall call, http::Client::Sink sink);
+
+    // Ends the probes. Must come before the end if a call was made while the executor runs on.
+    async::Task<void> stop();
+
+    const ServersOptions& options() const { return options_; }
+
+private:
+    struct Server;
+    class Visit;
+
+    Servers(async::Executor executor, ServersOptions options, std::vector<Server> servers);
+    async::Task<Result<http::ClientResponse>> exchange(ServerCall call, const http::Client::Sink* sink);
+    http::ClientRequest request(const Server& server, ServerCall call, bool is_streamed) const;
+    void judge(std::size_t server, const Result<http::ClientResponse>& response);
+    void tell(std::size_t server, ServerRoster::Change change, std::string_view reason);
+    void tell_refused_key(Server& server, int status);
+    async::Task<void> look_after();
+    async::Task<void> probe(std::size_t server);
+
+    ServersOptions options_;
+    std::vector<Server> servers_;
+    ServerRoster roster_;
+    async::Bell ejected_;
+    async::TaskGroup tasks_;
+    bool is_stopped_ = false;
+};
+
+}  // namespace sheaf::backend

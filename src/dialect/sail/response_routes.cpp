@@ -1,0 +1,162 @@
+#include "dialect/sail/response_routes.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "dialect/sail/batch_routes.h"
+#include "dialect/sail/codec.h"
+#include "dialect/sail/item_json.h"
+#include "dialect/sail/item_params.h"
+#include "dialect/sail/words.h"
+
+namespace sheaf::dialect::sail {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kComment = ": still at work\n\n";
+
+bool is_true(const Members& members, std::string_view name) {
+    return members.find(name) == "true";
+}
+
+std::string render_reply(std::string_view body, const core::Answer& answer) {
+    ResponseView view{
+        .id = {}, .custom_id = {}, .status = {}, .usage = render_usage(answer.usage), .error = {}};
+    view.request = Members::of(body).value_or(Members());
+    view.answer = Members::of(answer.reply).value_or(Members());
+    view.id = string_in(view.answer.find("id").value_or("")).value_or("");
+    const std::string status = string_in(view.answer.find("status").value_or("")).value_or("completed");
+    view.status = status;
+    const std::string_view created = view.answer.find("created_at").value_or("0");
+    std::from_chars(created.data(), created.data() + created.size(), view.created_at);
+    return render_response(view);
+}
+
+std::string render_error_event(const core::Ending& ending) {
+    const ErrorObject problem = to_problem(ending);
+    jsonl::Writer json;
+    json.open_object().member("type", "error").member("code", problem.code);
+    json.member("message", problem.message).member_null("param").close_object();
+    return "event: error\ndata: " + json.take() + "\n\n";
+}
+
+// Writes events and comments until the response has ended, or the client has gone.
+async::Task<Result<>> pump(std::shared_ptr<LiveCall> live, StreamTimes times, http::BodyWriter& out) {
+    Clock::time_point spoke = Clock::now();
+    while (true) {
+        std::string bytes = live->take_text();
+        if (bytes.empty() && live->ending()) break;
+        if (bytes.empty() && Clock::now() - spoke >= times.keep_alive) bytes = kComment;
+        if (!bytes.empty()) {
+            if (auto written = co_await out.write(bytes); !written) co_return written;
+            spoke = Clock::now();
+        } else if (out.client_gone()) {
+            co_return fail(ErrorCode::canceled, "The client of a response went away.");
+        }
+        co_await live->wait_for(times.look_every);
+    }
+    if (std::holds_alternative<core::Succeeded>(*live->ending())) co_return Result<>{};
+    co_return co_await out.write(render_error_event(*live->ending()));
+}
+
+async::Task<Result<>> send_events(std::shared_ptr<LiveCall> live, std::string begun, StreamTimes times,
+                                  http::BodyWriter& out) {
+    if (begun.empty() && !live->ending()) begun = kComment;
+    if (auto written = co_await out.write(begun); !written) co_return written;
+    co_return co_await pump(std::move(live), times, out);
+}
+
+}  // namespace
+
+void ResponseRoutes::add_to(http::Router& router, Gate& gate) {
+    const std::string all = std::string(kPrefix) + "/responses";
+    router.add("POST", all, gate.keyed([this](Call& call) { return create(call); }));
+    router.add("GET", all + "/{response_id}", gate.keyed([this](Call& call) { return retrieve(call); }));
+}
+
+async::Task<Reply> ResponseRoutes::retrieve(Call& call) {
+    const auto id = parse_response_id(call.request.path_parameters.at(0));
+    if (!id) co_return refuse_unknown();
+    auto found = co_await parts_.batches->find_item(call.caller.account, *id);
+    if (!found) co_return refuse(found.error());
+    if (found->batch.dialect != kDialectName) co_return refuse_unknown();
+    const auto stored = co_await read_stored(*parts_.batches, std::move(*found));
+    if (!stored) co_return std::unexpected(stored.error());
+    co_return json_response(
+        200, render_stored_response(stored->found.batch, stored->found.item, stored->body, stored->line));
+}
+
+async::Task<Reply> ResponseRoutes::create(Call& call) {
+    call.request.body->set_limit(parts_.body_bytes_max);
+    auto body = co_await http::read_all(*call.request.body, parts_.body_bytes_max);
+    if (!body) co_return refuse(body.error());
+    const ParamsRules rules{.setting = Setting::live, .knows_model = [this](std::string_view model) {
+                                return parts_.live->knows_model(model);
+                            }};
+    if (auto checked = check_params(*body, rules); !checked) co_return std::unexpected(checked.error());
+    const auto members = Members::of(*body);
+    if (!members) co_return refuse(members.error());
+    const bool streams = is_true(*members, "stream");
+    if (is_true(*members, "background")) {
+        if (streams)
+            co_return refuse(code::kInvalidValue, "stream", "A response in the background cannot stream.");
+        co_return co_await create_in_background(call.caller.account, std::move(*body));
+    }
+    if (streams) co_return co_await answer_as_stream(call.caller.account, std::move(*body));
+    co_return co_await answer_whole(call.caller.account, std::move(*body));
+}
+
+async::Task<Reply> ResponseRoutes::create_in_background(const AccountId& account, std::string body) {
+    auto spool = co_await parts_.batches->new_body();
+    if (!spool) co_return refuse(spool.error());
+    if (const auto appended = co_await spool->append(body); !appended) co_return refuse(appended.error());
+    store::BatchDraft draft;
+    draft.batch.account = account;
+    draft.batch.dialect = kDialectName;
+    draft.batch.kind = core::BatchKind::task;
+    draft.batch.expires_at = core::kNever;
+    draft.batch.purge_at = core::kNever;
+    draft.batch.keep_for = parts_.batches->limits().retention;
+    draft.items.push_back({.custom_id = {}, .subject = {}, .body_offset = 0, .body_bytes = body.size()});
+    const auto batch = co_await parts_.batches->submit(std::move(draft), std::move(*spool));
+    if (!batch) co_return refuse(batch.error());
+    const core::ItemHead item{.id = batch->id.item(0)};
+    co_return json_response(202, render_stored_response(*batch, item, body, {}));
+}
+
+async::Task<Reply> ResponseRoutes::answer_whole(const AccountId& account, std::string body) {
+    auto request = to_model_request(body);
+    if (!request) co_return refuse(request.error());
+    const core::Ending ending = co_await parts_.live->run_live(account, std::move(*request), {});
+    const auto* const succeeded = std::get_if<core::Succeeded>(&ending);
+    if (succeeded == nullptr) co_return std::unexpected(to_problem(ending));
+    co_return json_response(200, render_reply(body, succeeded->answer));
+}
+
+async::Task<Reply> ResponseRoutes::answer_as_stream(const AccountId& account, std::string body) {
+    auto request = to_model_request(body);
+    if (!request) co_return refuse(request.error());
+    auto live = std::make_shared<LiveCall>(co_await async::current_executor(), leaving_, *parts_.live,
+                                           account, std::move(*request));
+    const Clock::time_point until = Clock::now() + parts_.times.patience;
+    std::string begun;
+    while (begun.empty() && !live->ending() && Clock::now() < until) {
+        co_await live->wait_for(std::min(parts_.times.look_every, parts_.times.patience));
+        begun = live->take_text();
+    }
+    // Both may have come at once.
+    if (begun.empty()) begun = live->take_text();
+    const auto& ending = live->ending();
+    if (begun.empty() && ending && !std::holds_alternative<core::Succeeded>(*ending))
+        co_return std::unexpected(to_problem(*ending));
+    http::Response response;
+    response.headers.add("Content-Type", "text/event-stream");
+    response.headers.add("Cache-Control", "no-cache");
+    response.body = http::StreamBody([live, begun, times = parts_.times](http::BodyWriter& out) {
+        return send_events(live, begun, times, out);
+    });
+    co_return response;
+}
+
+}  // namespace sheaf::dialect::sail

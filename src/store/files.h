@@ -32,14 +32,9 @@ public:
 
     virtual Result<> insert(const core::File& file) = 0;
     virtual Result<core::File> find(const AccountId& account, const FileId& id, Timestamp now) = 0;
-<<<<<<< HEAD
-    // In the order of their creation. A removed file keeps its place for 30 days; an `after` that is not
-    // known gives an empty page.
-=======
     // In the order of their creation. A removed file keeps its place for 30 days (one that went with its
     // batch, at least until 30 days after the batch had to go); an `after` that is not known gives an empty
     // page.
->>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
     virtual Result<FilePage> list(const FileQuery& query) = 0;
     // The file as it was, expired or not: whoever removes it removes its blob.
     virtual Result<core::File> remove(const AccountId& account, const FileId& id, Timestamp now) = 0;

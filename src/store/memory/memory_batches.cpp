@@ -122,13 +122,9 @@ public:
             if (!noted) return std::unexpected(noted.error());
         }
         const BatchId id = stored.batch.id;
-<<<<<<< HEAD
-        stored.place = state_->places[id] = {stored.batch.account, ++state_->last_place};
-        if (is_rejected) state_->note_batch_ended(stored.batch);
-=======
         stored.place =
             state_->places[id] = {stored.batch.account, ++state_->last_place, stored.batch.created_at};
->>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
+        if (is_rejected) state_->note_batch_ended(stored.batch);
         return state_->batches.emplace(id, std::move(stored)).first->second.batch;
     }
 
@@ -430,11 +426,7 @@ public:
         remove_files_of(id, batch.purge_at == core::kNever ? *batch.ended_at : batch.purge_at);
         if (batch.kind == core::BatchKind::task) state_->places.erase(id);
         state_->batches.erase(found);
-<<<<<<< HEAD
         std::erase_if(state_->facts, [&](const auto& fact) { return fact.second.batch == id; });
-        remove_files_of(id);
-=======
->>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
         return {};
     }
 

@@ -68,16 +68,13 @@ struct MemoryState {
     // With the mutex held.
     std::uint64_t count_unfinished(const AccountId& account, const core::Subject& subject) const;
     Result<> remember(const IdempotencyRecord& record);
-<<<<<<< HEAD
     // Whether anybody wants to hear of the batch.
     bool is_told(const core::Batch& batch) const;
     // Note the fact, where somebody wants to hear of it.
     void note_batch_ended(const core::Batch& batch);
     void note_item_ended(const core::Batch& batch, std::uint32_t ordinal, Timestamp at);
     void note(Fact fact);
-=======
     Result<> add_files(const std::vector<core::File>& added);  // all of them, or none
->>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
 };
 
 std::unique_ptr<Batches> make_memory_batches(MemoryState& state);

@@ -109,11 +109,7 @@ Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spo
         tx.db.run(sql::kInsertBatch, IdBytes(batch.id), batch.account.name, batch.dialect, batch.kind,
                   batch.model, batch.tag, batch.counts.queued, batch.created_at, batch.expires_at,
                   batch.purge_at, body.size(), batch.keep_for.count(), batch.archive_at, batch.state,
-<<<<<<< HEAD
                   batch.end_reason, batch.ended_at, batch.results_bytes, batch.item_events);
-=======
-                  batch.end_reason, batch.ended_at, batch.results_bytes);
->>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
     if (!added) return std::unexpected(added.error());
     row.row = tx.db.last_insert_row();
     row.body_bytes = body.size();

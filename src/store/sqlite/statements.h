@@ -47,16 +47,10 @@ inline constexpr const char* kCountActive =
     "SELECT count(*) FROM batches WHERE account = ?1 AND kind = 0 AND state < 3";
 inline constexpr const char* kInsertBatch =
     "INSERT INTO batches(id, account, dialect, kind, model, tag, state, end_reason, cursor, queued, running, "
-<<<<<<< HEAD
     "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes, keep_for, "
     "archive_at, ended_at, results_bytes, item_events) "
     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?14, ?15, 0, ?7, 0, 0, 0, 0, 0, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?16, ?17, "
     "?18)";
-=======
-    "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes, "
-    "keep_for, archive_at, ended_at, results_bytes) "
-    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?14, ?15, 0, ?7, 0, 0, 0, 0, 0, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?16, ?17)";
->>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
 inline constexpr const char* kPlaceBody =
     "UPDATE batches SET cursor = ?2, body_segment = ?3, body_start = ?4 WHERE row = ?1";
 inline constexpr const char* kInsertShared = "INSERT INTO batch_shared(row, shared) VALUES(?1, ?2)";
@@ -110,15 +104,8 @@ inline constexpr const char* kBatchesToPurge =
     "SELECT " SHEAF_BATCH_COLUMNS " FROM batches b WHERE b.purge_at <= ?1 ORDER BY b.purge_at LIMIT ?2";
 inline constexpr const char* kDeleteBatch = "DELETE FROM batches WHERE row = ?1";
 inline constexpr const char* kDeleteShared = "DELETE FROM batch_shared WHERE row = ?1";
-<<<<<<< HEAD
-inline constexpr const char* kDeleteFilesOfBatch = "DELETE FROM files WHERE batch = ?1";
-=======
-inline constexpr const char* kInsertEvent =
-    "INSERT INTO events(kind, account, batch, at) VALUES(?1, ?2, ?3, ?4)";
-inline constexpr const char* kDeleteEvents = "DELETE FROM events WHERE batch = ?1";
 inline constexpr const char* kRemoveFilesOfBatch =
     "UPDATE files SET removed_at = ?2 WHERE batch = ?1 AND removed_at IS NULL";
->>>>>>> c46e6e09b63d5d5f8c1f3eb613e69256fc588280
 inline constexpr const char* kInsertRemoval = "INSERT INTO removals(id, ranges) VALUES(?1, ?2)";
 inline constexpr const char* kRemovals = "SELECT id, ranges FROM removals";
 inline constexpr const char* kDeleteRemoval = "DELETE FROM removals WHERE id = ?1";

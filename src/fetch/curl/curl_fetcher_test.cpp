@@ -1,4 +1,4 @@
-#include "fetch/curl/path_server.h"
+#include "fetch/path_server.h"
 #include "fetch/fetch.h"
 
 namespace sheaf::fetch {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -69,9 +70,14 @@ public:
     std::string url(const std::string& path, const std::string& host = "127.0.0.1") const {
         return "http://" + host + ":" + std::to_string(port_) + path;
     }
+    // What came in, whole, oldest first.
+    std::vector<std::string> requests() {
+        const std::scoped_lock lock(mutex_);
+        return requests_;
+    }
     std::string last_request() {
         const std::scoped_lock lock(mutex_);
-        return request_;
+        return requests_.empty() ? std::string() : requests_.back();
     }
 
     std::atomic<int> accepted = 0;
@@ -100,7 +106,7 @@ private:
         Answer found;
         {
             const std::scoped_lock lock(mutex_);
-            request_ = request;
+            requests_.push_back(request);
             const auto from = request.find(' ') + 1;
             const std::string path = request.substr(from, request.find(' ', from) - from);
             if (const auto at = answers_.find(path); at != answers_.end()) found = at->second;
@@ -121,7 +127,7 @@ private:
     std::uint16_t port_ = 0;
     std::mutex mutex_;
     std::map<std::string, Answer> answers_;
-    std::string request_;
+    std::vector<std::string> requests_;
     std::thread thread_;
 };
 

@@ -1,5 +1,6 @@
 #include "app/config.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <set>
@@ -15,12 +16,23 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Result<BackendKind> parse_backend(const std::string& word) {
+using core::Protocol;
+
+std::optional<BackendKind> parse_backend(std::string_view word) {
     if (word == "chat") return BackendKind::chat;
+    if (word == "messages") return BackendKind::messages;
+    if (word == "responses") return BackendKind::responses;
     if (word == "scene") return BackendKind::scene;
     if (word == "scripted") return BackendKind::scripted;
-    return fail(ErrorCode::invalid,
-                "backend must be \"chat\", \"scene\" or \"scripted\", not \"" + word + "\"");
+    return std::nullopt;
+}
+
+std::optional<Protocol> parse_protocol(std::string_view word) {
+    if (word == "chat") return Protocol::chat_completions;
+    if (word == "messages") return Protocol::messages;
+    if (word == "responses") return Protocol::responses;
+    if (word == "embeddings") return Protocol::embeddings;
+    return std::nullopt;
 }
 
 Result<log::Level> parse_level(const std::string& word) {
@@ -31,9 +43,41 @@ Result<log::Level> parse_level(const std::string& word) {
     return fail(ErrorCode::invalid, "log_level must be debug, info, warning or error, not \"" + word + "\"");
 }
 
-void read_chat(Settings& model, backend::ChatOptions& chat) {
-    model.read("url", chat.url);
-    model.read("model", chat.model);
+// The address of one server, or those of several.
+void read_urls(Settings& model, std::vector<std::string>& urls) {
+    std::string url;
+    model.read("url", url);
+    model.read("urls", urls);
+    if (!url.empty() && !urls.empty())
+        model.complain("url is for one server, urls for several: set one of them");
+    if (!url.empty()) urls = {url};
+    if (urls.empty()) model.complain("a model server needs url = \"http://host:port/v1\"");
+    if (std::set(urls.begin(), urls.end()).size() < urls.size()) model.complain("urls names a server twice");
+}
+
+// What servers of the kind speak, unless the setting says more.
+void read_protocols(Settings& model, std::string_view kind, std::vector<Protocol>& protocols) {
+    std::vector<std::string> words{std::string(kind)};
+    if (kind == "chat") words.emplace_back("embeddings");
+    model.read("protocols", words);
+    protocols.clear();
+    for (const auto& word : words) {
+        const auto protocol = parse_protocol(word);
+        if (!protocol)
+            model.complain(
+                "protocols may name \"chat\", \"messages\", \"responses\" and \"embeddings\", not \"" + word +
+                "\"");
+        else if (std::ranges::find(protocols, *protocol) == protocols.end())
+            protocols.push_back(*protocol);
+    }
+    if (std::ranges::find(words, kind) == words.end())
+        model.complain(fmt::format("protocols must name \"{0}\" when backend = \"{0}\"", kind));
+}
+
+void read_relay(Settings& model, std::string_view kind, backend::RelayOptions& relay) {
+    read_urls(model, relay.urls);
+    read_protocols(model, kind, relay.protocols);
+    model.read("model", relay.model);
     std::string key_variable;
     model.read("key_env", key_variable);
     if (!key_variable.empty()) {
@@ -41,15 +85,14 @@ void read_chat(Settings& model, backend::ChatOptions& chat) {
         if (key == nullptr)
             model.complain("key_env names the variable " + key_variable + ", which is not set");
         else
-            chat.key = Secret(key);
+            relay.key = Secret(key);
     }
-    model.read("frames_per_second", chat.frames_per_second, {0.01, 30});
-    model.read("frames_max", chat.frames_max, {1, 4096});
-    model.read("frame_edge_max", chat.long_edge_max, {64, 4096});
-    model.read_milliseconds("answer_time_s", chat.answer_time, 1s, 24h);
-    model.read("context_tokens", chat.context_tokens, {0, 1e9});
-    if (chat.url.empty()) model.complain("a chat backend needs url = \"http://host:port/v1\"");
-    if (chat.model.empty()) model.complain("a chat backend needs model = \"the name the server knows\"");
+    model.read("frames_per_second", relay.sampling.frames_per_second, {0.01, 30});
+    model.read("frames_max", relay.sampling.frames_max, {1, 4096});
+    model.read("frame_edge_max", relay.sampling.long_edge_max, {64, 4096});
+    model.read_milliseconds("answer_time_s", relay.answer_time, 1s, 24h);
+    model.read("context_tokens", relay.sampling.context_tokens, {0, 1e9});
+    if (relay.model.empty()) model.complain("a model server needs model = \"the name the server knows\"");
 }
 
 void read_scripted(Settings& model, backend::ScriptedOptions& scripted) {
@@ -69,11 +112,16 @@ ModelConfig read_model(Settings model) {
     model.read("backend", kind);
     if (config.name.empty()) model.complain("every [[model]] needs a name");
     const auto backend = parse_backend(kind);
-    if (!backend) model.complain(backend.error().message);
+    if (!backend)
+        model.complain(
+            "backend must be \"chat\", \"messages\", \"responses\", \"scene\" or \"scripted\", not \"" +
+            kind + "\"");
     config.backend = backend.value_or(BackendKind::scene);
     switch (config.backend) {
         case BackendKind::chat:
-            read_chat(model, config.chat);
+        case BackendKind::messages:
+        case BackendKind::responses:
+            read_relay(model, kind, config.relay);
             break;
         case BackendKind::scripted:
             read_scripted(model, config.scripted);
@@ -118,6 +166,32 @@ void read_limits(Settings limits, service::Limits& into) {
     limits.read("video_aspect_max", into.video_aspect_max, {1, 1000});
 }
 
+// The vendors' own. What expires does so after `batch_time_s` of [limits], whoever's it is.
+void read_dialects(Settings& root, Config& config) {
+    config.anthropic.batch_time = config.limits.batch_time;
+    config.openai.batch_time = config.limits.batch_time;
+    Settings anthropic = root.table("anthropic");
+    anthropic.read("batch_items_max", config.anthropic.batch_items_max, {1, kItemsMax});
+    anthropic.read("batch_bytes_max", config.anthropic.batch_bytes_max, {1024, 1e12});
+    anthropic.read_seconds("results_time_s", config.anthropic.results_time);
+    anthropic.read_seconds("retention_s", config.anthropic.retention);
+    anthropic.read("refuses_sampling", config.anthropic_refuses_sampling);
+    Settings openai = root.table("openai");
+    openai.read("batch_lines_max", config.openai.lines_max, {1, kItemsMax});
+    openai.read("batch_file_bytes_max", config.openai.batch_file_bytes_max, {1024, 1e12});
+    openai.read_seconds("batch_file_time_s", config.openai.batch_file_time);
+    openai.read_seconds("result_file_time_s", config.openai.result_file_time);
+    Settings sail = root.table("sail");
+    sail.read("batch_items_max", config.sail.items_max, {1, kItemsMax});
+    sail.read("batch_bytes_max", config.sail.body_bytes_max, {1024, 1e12});
+    std::string shared = "openai";
+    root.read("v1_batches", shared);
+    if (shared == "sail")
+        config.v1_batches = dialect::SharedList::sail;
+    else if (shared != "openai")
+        root.complain("v1_batches must be \"openai\" or \"sail\", not \"" + shared + "\"");
+}
+
 void read_server(Settings server, http::ServerLimits& into) {
     server.read("connections_max", into.connections_max, {1, 1e6});
     server.read("header_bytes_max", into.header_bytes_max, {1024, 1 << 24});
@@ -146,8 +220,16 @@ void read_fetch(Settings fetch, fetch::FetchPolicy& into) {
     fetch.read("redirects_max", into.redirects_max, {0, 20});
 }
 
-// The default: nothing configured, a real analysis without a model.
-ModelConfig embedded_default() {
+// The defaults: nothing configured, a real analysis without a model, and for developing clients answers by
+// rule.
+ModelConfig embedded_text() {
+    ModelConfig practice;
+    practice.name = "practice";
+    practice.backend = BackendKind::scripted;
+    return practice;
+}
+
+ModelConfig embedded_video() {
     ModelConfig scene;
     scene.name = "pegasus1.5";
     scene.backend = BackendKind::scene;
@@ -188,11 +270,12 @@ Result<Config> config_from(const toml::table& table) {
     else
         root.complain(parsed.error().message);
     read_limits(root.table("limits"), config.limits);
+    read_dialects(root, config);
     read_server(root.table("server"), config.server);
     read_media(root.table("media"), config.media);
     read_fetch(root.table("fetch"), config.fetch);
     for (Settings& model : root.tables("model")) config.models.push_back(read_model(std::move(model)));
-    if (config.models.empty()) config.models.push_back(embedded_default());
+    if (config.models.empty()) config.models = {embedded_video(), embedded_text()};
     check_models(config.models, root);
     if (auto fault = root.first_complaint()) return fail(ErrorCode::invalid, *fault);
     return config;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "core/retry.h"
+#include "dialect/dialects.h"
 #include "fetch/fetch.h"
 #include "http/server.h"
 #include "media/decoders.h"
@@ -18,7 +19,7 @@
 
 namespace sheaf::app {
 
-enum class BackendKind : std::uint8_t { chat, scene, scripted };
+enum class BackendKind : std::uint8_t { chat, messages, responses, scene, scripted };
 
 // One [[model]] of the configuration.
 struct ModelConfig {
@@ -27,7 +28,7 @@ struct ModelConfig {
     std::uint32_t concurrency = 8;
     std::uint32_t live_concurrency = 2;
     core::RetryPolicy retry;
-    backend::ChatOptions chat;
+    backend::RelayOptions relay;  // of chat, messages and responses
     backend::SceneOptions scene;
     backend::ScriptedOptions scripted;
 };
@@ -44,6 +45,11 @@ struct Config {
     std::chrono::milliseconds lease_time{60'000};
     std::uint32_t requests_per_minute = 0;  // per account; 0: no limit
     service::Limits limits;
+    dialect::anthropic::Limits anthropic;
+    dialect::openai::Limits openai;
+    dialect::sail::Limits sail;
+    bool anthropic_refuses_sampling = false;
+    dialect::SharedList v1_batches = dialect::SharedList::openai;
     http::ServerLimits server;
     media::FfmpegOptions media;
     fetch::FetchPolicy fetch;

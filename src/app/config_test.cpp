@@ -1,5 +1,6 @@
 #include "app/config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace sheaf::app {
@@ -58,13 +59,62 @@ TEST(Config, WhatIsWrongIsNamed) {
     EXPECT_EQ(fault_of("[limits]\nactive_batches_max = 1.5"),
               "limits: active_batches_max must be a whole number");
     EXPECT_EQ(fault_of("[[model]]\nname = \"x\"\nbackend = \"magic\""),
-              "model[0]: backend must be \"chat\", \"scene\" or \"scripted\", not \"magic\"");
+              "model[0]: backend must be \"chat\", \"messages\", \"responses\", \"scene\" or \"scripted\", "
+              "not \"magic\"");
     EXPECT_EQ(fault_of("[[model]]\nbackend = \"scene\""), "model[0]: every [[model]] needs a name");
     EXPECT_EQ(fault_of("[[model]]\nname = \"a\"\n[[model]]\nname = \"a\""),
               "two [[model]] entries are named \"a\"");
     EXPECT_EQ(fault_of("[[model]]\nname = \"a\"\nbackend = \"scripted\"\nfail_rate = 2"),
               "model[0]: fail_rate must be from 0 to 1, not 2");
     EXPECT_NE(fault_of("listen = ").find("line 1"), std::string::npos);
+}
+
+// A model on servers, with further settings.
+std::string a_model(std::string_view backend, std::string_view more) {
+    return fmt::format("[[model]]\nname = \"a\"\nmodel = \"b\"\nbackend = \"{}\"\n{}", backend, more);
+}
+
+std::vector<core::Protocol> protocols_of(std::string_view backend, std::string_view more) {
+    const auto config =
+        parse_config(a_model(backend, "url = \"http://h/v1\"\n" + std::string(more)), "test.toml");
+    EXPECT_TRUE(config) << config.error().message;
+    return config ? config->models[0].relay.protocols : std::vector<core::Protocol>{};
+}
+
+TEST(Config, AKindOfServerSpeaksItsProtocolUnlessMoreAreNamed) {
+    using enum core::Protocol;
+    using Protocols = std::vector<core::Protocol>;
+    EXPECT_EQ(protocols_of("chat", ""), (Protocols{chat_completions, embeddings}));
+    EXPECT_EQ(protocols_of("messages", ""), Protocols{messages});
+    EXPECT_EQ(protocols_of("responses", ""), Protocols{responses});
+    EXPECT_EQ(protocols_of("chat", "protocols = [\"messages\", \"chat\", \"chat\"]"),
+              (Protocols{messages, chat_completions}));
+}
+
+TEST(Config, AModelMayHaveSeveralServers) {
+    const auto config =
+        parse_config(a_model("chat", "urls = [\"http://a:1/v1\", \"http://b:2/v1\"]"), "test.toml");
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->models[0].relay.urls, (std::vector<std::string>{"http://a:1/v1", "http://b:2/v1"}));
+}
+
+TEST(Config, WhatIsWrongWithAModelServerIsNamed) {
+    EXPECT_EQ(fault_of(a_model("messages", "")),
+              "model[0]: a model server needs url = \"http://host:port/v1\"");
+    EXPECT_EQ(fault_of("[[model]]\nname = \"a\"\nbackend = \"chat\"\nurl = \"http://h/v1\""),
+              "model[0]: a model server needs model = \"the name the server knows\"");
+    EXPECT_EQ(fault_of(a_model("chat", "url = \"http://h/v1\"\nurls = [\"http://i/v1\"]")),
+              "model[0]: url is for one server, urls for several: set one of them");
+    EXPECT_EQ(fault_of(a_model("chat", "urls = [\"http://h/v1\", \"http://h/v1\"]")),
+              "model[0]: urls names a server twice");
+    EXPECT_EQ(fault_of(a_model("chat", "urls = \"http://h/v1\"")),
+              "model[0]: urls must be an array of strings");
+    EXPECT_EQ(fault_of(a_model("chat", "url = \"http://h/v1\"\nprotocols = [\"chat\", \"grpc\"]")),
+              "model[0]: protocols may name \"chat\", \"messages\", \"responses\" and \"embeddings\", not "
+              "\"grpc\"");
+    EXPECT_EQ(fault_of(a_model("responses", "url = \"http://h/v1\"\nprotocols = [\"chat\"]")),
+              "model[0]: protocols must name \"responses\" when backend = \"responses\"");
+    EXPECT_EQ(fault_of(a_model("scripted", "url = \"http://h/v1\"")), "model[0].model is not a setting");
 }
 
 TEST(Config, AddressesHaveAHostAndAPort) {

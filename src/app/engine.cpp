@@ -16,6 +16,7 @@
 #include "scheduler/publisher.h"
 #include "scheduler/reaper.h"
 #include "scheduler/runner.h"
+#include "service/files.h"
 #include "store/stores.h"
 
 namespace sheaf::app {
@@ -46,7 +47,9 @@ Result<std::unique_ptr<backend::Backend>> make_backend(const ModelConfig& model,
                                                        async::Lane& cpu_lane) {
     switch (model.backend) {
         case BackendKind::chat:
-            return backend::make_chat_backend(executor, model.chat);
+        case BackendKind::messages:
+        case BackendKind::responses:
+            return backend::make_relay_backend(executor, model.relay);
         case BackendKind::scene:
             return backend::make_scene_backend(cpu_lane, model.scene);
         case BackendKind::scripted:
@@ -109,7 +112,10 @@ struct Engine::Parts {
     std::unique_ptr<service::Accounts> accounts;
     std::unique_ptr<service::Batches> batches;
     std::unique_ptr<service::Assets> assets;
+    std::unique_ptr<service::Files> files;
     std::vector<std::unique_ptr<dialect::Dialect>> dialects;
+    std::unique_ptr<dialect::V1Routes> v1_routes;
+    std::unique_ptr<dialect::native::BatchApi> batch_api;
     std::unique_ptr<http::Server> server;
 
     async::TaskGroup behind;     // on the scheduler's executor
@@ -121,6 +127,8 @@ struct Engine::Parts {
     async::Lane fetch_lane{kFetchThreads};
     async::Lane cpu_lane{std::max<std::size_t>(1, std::thread::hardware_concurrency())};
 
+    scheduler::Codecs known_codecs() const;
+    http::Router build_dialects();
     Result<> open_stores();
     Result<> build_scheduler();
     void build_services();
@@ -153,9 +161,11 @@ Result<> Engine::Parts::build_scheduler() {
     auto made = make_models(config, scheduler_home, cpu_lane);
     if (!made) return std::unexpected(made.error());
     models = std::move(*made);
+    codecs.emplace("anthropic", dialect::anthropic::make_codec());
+    codecs.emplace("openai", dialect::openai::make_codec(config.openai));
+    codecs.emplace("sail", dialect::sail::make_codec());
     codecs.emplace("twelvelabs", dialect::twelvelabs::make_codec(config.limits));
-    scheduler::Codecs known;
-    for (const auto& [name, codec] : codecs) known.emplace(name, codec.get());
+    const scheduler::Codecs known = known_codecs();
 
     std::uint64_t seed = 0;
     fill_random(&seed, sizeof seed);
@@ -185,6 +195,62 @@ Result<> Engine::Parts::build_scheduler() {
     return {};
 }
 
+scheduler::Codecs Engine::Parts::known_codecs() const {
+    scheduler::Codecs known;
+    for (const auto& [name, codec] : codecs) known.emplace(name, codec.get());
+    return known;
+}
+
+http::Router Engine::Parts::build_dialects() {
+    auto anthropic = dialect::make_anthropic_dialect({.executor = io,
+                                                      .accounts = *accounts,
+                                                      .batches = *batches,
+                                                      .live = *dispatcher,
+                                                      .public_url = config.public_url,
+                                                      .requests_per_minute = config.requests_per_minute,
+                                                      .refuses_sampling = config.anthropic_refuses_sampling,
+                                                      .limits = config.anthropic});
+    auto openai = dialect::make_openai_dialect({.executor = io,
+                                                .accounts = *accounts,
+                                                .batches = *batches,
+                                                .files = *files,
+                                                .live = *dispatcher,
+                                                .limits = config.openai});
+    auto sail = dialect::make_sail_dialect({.executor = io,
+                                            .accounts = *accounts,
+                                            .batches = *batches,
+                                            .live = *dispatcher,
+                                            .limits = config.sail});
+    auto twelvelabs = dialect::make_twelvelabs_dialect({.executor = io,
+                                                        .accounts = *accounts,
+                                                        .batches = *batches,
+                                                        .assets = *assets,
+                                                        .live = *dispatcher,
+                                                        .public_url = config.public_url,
+                                                        .requests_per_minute = config.requests_per_minute});
+    const std::vector<dialect::ParseBatchId> batch_ids{
+        dialect::anthropic::parse_batch_id, dialect::openai::parse_batch_id, dialect::sail::parse_batch_id};
+    v1_routes = std::make_unique<dialect::V1Routes>(
+        dialect::V1Routes::Parts{.accounts = accounts.get(),
+                                 .batches = batches.get(),
+                                 .openai = openai->shared(),
+                                 .sail = sail->shared(),
+                                 .anthropic = anthropic->shared(),
+                                 .batch_ids = batch_ids,
+                                 .create_bytes_max = config.sail.body_bytes_max,
+                                 .list = config.v1_batches});
+    batch_api = std::make_unique<dialect::native::BatchApi>(dialect::native::Options{
+        .accounts = *accounts, .batches = *batches, .codecs = known_codecs(), .batch_ids = batch_ids});
+    http::Router router;
+    for (auto* const dialect : {&anthropic, &openai, &sail, &twelvelabs}) {
+        (*dialect)->add_routes(router);
+        dialects.push_back(std::move(*dialect));
+    }
+    v1_routes->add_to(router);
+    batch_api->add_routes(router);
+    return router;
+}
+
 void Engine::Parts::build_services() {
     accounts =
         std::make_unique<service::Accounts>(async::Blocking<store::Keys>(store->keys(), store_lane), clock);
@@ -203,15 +269,13 @@ void Engine::Parts::build_services() {
                                .limits = config.limits,
                                .signing_key = signing_key,
                                .render_details = dialect::twelvelabs::render_details});
-    dialects.push_back(dialect::make_twelvelabs_dialect({.executor = io,
-                                                         .accounts = *accounts,
-                                                         .batches = *batches,
-                                                         .assets = *assets,
-                                                         .live = *dispatcher,
-                                                         .public_url = config.public_url,
-                                                         .requests_per_minute = config.requests_per_minute}));
-    http::Router router;
-    for (const auto& dialect : dialects) dialect->add_routes(router);
+    files = std::make_unique<service::Files>(service::Files::Parts{.store = {store->files(), store_lane},
+                                                                   .batches = {store->batches(), store_lane},
+                                                                   .blobs = {*blobs, file_lane},
+                                                                   .lane = &file_lane,
+                                                                   .clock = &clock,
+                                                                   .limits = config.limits});
+    http::Router router = build_dialects();
     add_status_routes(router, {.accounts = *accounts, .media = *media, .store = *store});
     server = std::make_unique<http::Server>(io, std::move(router), config.server);
 }
@@ -243,6 +307,7 @@ async::Task<void> Engine::Parts::stop_backends() {
 async::Task<void> Engine::Parts::start_services() {
     co_await assets->resume();
     io_behind.spawn(look_after_assets());
+    io_behind.spawn(files->run());
 }
 
 async::Task<void> Engine::Parts::stop_services() {

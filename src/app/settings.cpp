@@ -54,6 +54,15 @@ void Settings::read(std::string_view name, std::vector<std::string>& value) {
     }
 }
 
+void Settings::read(std::string_view name, bool& value) {
+    const toml::node* const found = find(name);
+    if (found == nullptr) return;
+    if (const auto* flag = found->as_boolean())
+        value = flag->get();
+    else
+        complain(fmt::format("{} must be true or false", name));
+}
+
 void Settings::read(std::string_view name, double& value, Range range) {
     const toml::node* const found = find(name);
     if (found == nullptr) return;

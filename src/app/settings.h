@@ -31,6 +31,7 @@ public:
     // Each leaves `value` as it is when the setting is absent.
     void read(std::string_view name, std::string& value);
     void read(std::string_view name, std::vector<std::string>& value);
+    void read(std::string_view name, bool& value);
     void read(std::string_view name, double& value, Range range);
     template <class Integer>
         requires std::is_integral_v<Integer>

@@ -4,26 +4,38 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "async/blocking.h"
 #include "backend/backend.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "core/inference.h"
 
 namespace sheaf::backend {
 
-// Any OpenAI-compatible server with POST {url}/chat/completions and, for video, a vision model.
-struct ChatOptions {
-    std::string url;    // "http://127.0.0.1:8000/v1"
-    std::string model;  // the name the server knows
-    Secret key;         // sent as a bearer token, if not empty
+// How a video is shown to a model.
+struct SamplingOptions {
     double frames_per_second = 1;
     std::uint32_t frames_max = 64;
     int long_edge_max = 640;
-    std::chrono::milliseconds answer_time{600'000};
-    std::uint32_t context_tokens = 0;  // 0: not known; the server refuses what does not fit
+    std::uint32_t context_tokens = 0;  // of the model; 0: not known; the server refuses what does not fit
 };
-Result<std::unique_ptr<Backend>> make_chat_backend(async::Executor executor, ChatOptions options);
+
+// A model on one server or several, of any make that speaks HTTP: vLLM, SGLang, llama-server, Ollama, a
+// vendor's own. A model request goes through untouched but for the model's name where the servers speak its
+// protocol, and is translated to the first of Chat Completions, Messages and Responses that they speak where
+// they do not. Videos are analysed through Chat Completions.
+struct RelayOptions {
+    std::vector<std::string> urls;  // "http://127.0.0.1:8000/v1"
+    std::string model;              // the name the servers know
+    Secret key;                     // sent as a bearer token, to /messages as x-api-key too; or empty
+    std::vector<core::Protocol> protocols{core::Protocol::chat_completions, core::Protocol::embeddings};
+    std::chrono::milliseconds answer_time{600'000};
+    SamplingOptions sampling;
+};
+// invalid: a URL that is none.
+Result<std::unique_ptr<Backend>> make_relay_backend(async::Executor executor, RelayOptions options);
 
 // Analyses the video itself, without a model. CPU-bound work runs on `lane`.
 struct SceneOptions {

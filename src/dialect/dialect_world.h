@@ -38,6 +38,8 @@ public:
     void set_limit(std::uint64_t bytes_max) override { limit_ = bytes_max; }
     std::optional<std::uint64_t> announced_bytes() const override { return std::nullopt; }
 
+    std::size_t bytes_read() const { return at_; }
+
     bool was_read = false;
     std::size_t fails_at = std::string::npos;
 
@@ -78,7 +80,7 @@ public:
         } const left{running};
         for (const std::string& piece : pieces) {
             if (pause.count() > 0) co_await async::sleep_for(pause);
-            on_text(piece);
+            if (on_text) on_text(piece);
         }
         while (held) co_await async::sleep_for(1ms);
         co_return ending;
@@ -105,6 +107,7 @@ struct Answered {
     std::string body;
     bool was_cut = false;        // the connection was aborted
     bool body_was_read = false;  // the request's
+    std::size_t body_bytes_read = 0;
 };
 
 struct Asked {
@@ -153,7 +156,7 @@ protected:
         body.fails_at = asked.body_fails_at;
         request.body = &body;
         http::Response response = run(router->match(request)(request));
-        Answered answered{response.status, response.headers, {}, false, body.was_read};
+        Answered answered{response.status, response.headers, {}, false, body.was_read, body.bytes_read()};
         if (auto* const text = std::get_if<std::string>(&response.body)) answered.body = std::move(*text);
         if (auto* const file = std::get_if<http::FileBody>(&response.body)) {
             answered.body.resize(file->bytes);

@@ -19,20 +19,20 @@ LiveCall::LiveCall(async::Executor executor, async::TaskGroup& leaving, service:
 
 LiveCall::~LiveCall() {
     group_->stop();
-    // A destructor cannot wait: the group outlives this by as long as the inference takes to stop.
+    // A destructor cannot wait: the group outlives this by as long as the analysis takes to stop.
     if (group_->size() > 0) leaving_->spawn(wait_until_empty(std::move(group_)));
 }
 
 async::Task<void> LiveCall::run(std::shared_ptr<State> state, service::LiveRunner& runner, AccountId account,
                                 core::Inference inference, Text text) {
     std::function<void(std::string_view)> on_text;
-    if (text == Text::wanted) {
-        on_text = [state](std::string_view piece) {
-            state->pending += piece;
+    if (text == Text::streamed) {
+        on_text = [state](std::string_view more) {
+            state->pending += more;
             state->bell.ring();
         };
     }
-    state->ending = co_await runner.run_live(std::move(account), std::move(inference), std::move(on_text));
+    state->ending = co_await runner.run_live(std::move(account), std::move(inference), on_text);
     state->bell.ring();
 }
 

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "async/task.h"
 #include "async/task_group.h"
@@ -21,20 +20,18 @@ namespace sheaf::dialect {
 // then ends in `leaving`, which must outlive it.
 class LiveCall {
 public:
-    enum class Text : std::uint8_t { wanted, unwanted };  // as it comes, before the ending
+    // Whether there is text before the ending: an analysis' text, or the events of a model request.
+    enum class Text : std::uint8_t { streamed, none };
     LiveCall(async::Executor executor, async::TaskGroup& leaving, service::LiveRunner& runner,
-             AccountId account, core::Inference inference, Text text = Text::wanted);
+             AccountId account, core::Inference inference, Text text = Text::streamed);
     ~LiveCall();
     LiveCall(const LiveCall&) = delete;
     LiveCall& operator=(const LiveCall&) = delete;
 
     // Until there is text or an ending, at most for `at_most`.
     async::Task<void> wait_for(std::chrono::milliseconds at_most);
-    bool has_text() const { return !state_->pending.empty(); }
     // The text that came since it was last asked for, whole characters only.
     std::string take_text();
-    // The same of a model request, whose text is events.
-    std::string take_events() { return std::exchange(state_->pending, {}); }
     // What the answer has beyond the text that was taken. Call it once the ending is there.
     std::string take_rest(const core::Answer& answer);
     const std::optional<core::Ending>& ending() const { return state_->ending; }

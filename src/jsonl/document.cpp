@@ -13,6 +13,13 @@ namespace {
 
 namespace dom = simdjson::dom;
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+std::unexpected<Error> refuse_byte_order_mark() {
+    return fail(ErrorCode::invalid,
+                "The JSON document starts with a byte order mark, which JSON does not allow.");
+}
+
 // Below this many members, comparing each with each is quicker than sorting.
 constexpr std::size_t kFewMembers = 12;
 
@@ -117,10 +124,7 @@ Error describe(std::string_view json, simdjson::error_code code, const ParseLimi
 }  // namespace
 
 Result<Document> Document::parse(std::string_view json, ParseLimits limits) {
-    if (json.starts_with("\xEF\xBB\xBF")) {
-        return fail(ErrorCode::invalid,
-                    "The JSON document starts with a byte order mark, which JSON does not allow.");
-    }
+    if (json.starts_with(kByteOrderMark)) return refuse_byte_order_mark();
     Document document;
     document.parser_ = std::make_unique<dom::parser>();
     // One more, since simdjson refuses the depth that equals its limit.
@@ -139,6 +143,16 @@ Result<Document> Document::parse(std::string_view json, ParseLimits limits) {
                     to_path(*objection));
     }
     return document;
+}
+
+Result<> SyntaxChecker::check(std::string_view json, std::size_t readable_behind) {
+    if (json.starts_with(kByteOrderMark)) return refuse_byte_order_mark();
+    const bool must_copy = readable_behind < simdjson::SIMDJSON_PADDING;
+    const auto code = parser_->parse(json.data(), json.size(), must_copy).error();
+    if (code == simdjson::SUCCESS) return {};
+    const ParseLimits limits{.depth_max = parser_->max_depth()};
+    if (code == simdjson::NUMBER_ERROR && !find_fault(json, limits.depth_max)) return {};
+    return std::unexpected(describe(json, code, limits));
 }
 
 std::string join_path(std::string_view parent, std::string_view member) {

@@ -139,5 +139,39 @@ TEST(JoinPath, JoinsMembersAndIndexes) {
     EXPECT_EQ(join_path(join_path(join_path("", "requests"), 3), "custom_id"), "requests[3].custom_id");
 }
 
+TEST(SyntaxChecker, TakesOneDocumentAfterTheOther) {
+    SyntaxChecker checker;
+    for (const std::string& json :
+         {std::string("{}"), std::string(R"({"a":[1,"\ud83d\ude00",{"b":null}]})"),
+          std::string(R"({"a":1,"a":2})"), std::string(R"({"a":123456789012345678901234567890,"b":1e999})"),
+          nested(1000), std::string("{}")})
+        EXPECT_TRUE(checker.check(json)) << json;
+}
+
+TEST(SyntaxChecker, RefusesWhatIsNoDocument) {
+    SyntaxChecker checker;
+    for (const std::string& json :
+         {std::string(), std::string("{"), std::string(R"({"a":tru})"), std::string(R"({"a":1,})"),
+          std::string("{\"a\":\"\xC3\x28\"}"), std::string("{\"a\":\"\n\"}"), std::string(R"({"a":01})"),
+          std::string(R"({"a":1e999} x)"), std::string("\xEF\xBB\xBF{}"), nested(2000)}) {
+        const auto checked = checker.check(json);
+        ASSERT_FALSE(checked) << json;
+        EXPECT_EQ(checked.error().code, ErrorCode::invalid);
+        EXPECT_FALSE(checked.error().message.empty());
+    }
+    EXPECT_TRUE(checker.check("[1]"));
+}
+
+TEST(SyntaxChecker, ReadsPartsOfALargerTextInPlace) {
+    SyntaxChecker checker;
+    const std::string first = R"({"a":"one"})";
+    for (const std::string& behind :
+         {std::string(200, '"'), std::string(200, '\\'), std::string(200, '\xff')})
+        EXPECT_TRUE(checker.check(std::string_view(first + behind).substr(0, first.size()), behind.size()));
+    const std::string broken = R"({"a":"one)";
+    EXPECT_FALSE(
+        checker.check(std::string_view(broken + std::string(200, '"')).substr(0, broken.size()), 200));
+}
+
 }  // namespace
 }  // namespace sheaf::jsonl

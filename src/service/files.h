@@ -66,6 +66,10 @@ struct CompletedUpload {
     core::File file;
 };
 
+// Where the bytes of a file are, and those of a part of an upload.
+std::string blob_key_of(FileId id);
+std::string blob_key_of(FileUploadId upload, FilePartId part);
+
 // Files that clients name: uploaded at once or in parts, and the results of batches. Belongs to one executor.
 //
 // What a call returns is durable. Errors are the store's and the blob store's; what is another account's,
@@ -104,8 +108,7 @@ public:
     async::Task<Result<core::FilePart>> add_part(const AccountId& account, FileUploadId id, FileBytes bytes);
     // Makes a file of the parts in the order given; others of the upload are dropped. conflict: the upload is
     // not pending. invalid, with the field "part_ids" or "md5": a part is unknown or named twice, their bytes
-    // are not as many as announced, or their MD5 is another than `md5_hex`. After an error it is still
-    // pending.
+    // are not as many as announced, or their MD5 (lower-case hex) is another. After an error it is as it was.
     async::Task<Result<CompletedUpload>> complete(const AccountId& account, FileUploadId id,
                                                   std::vector<FilePartId> order,
                                                   std::optional<std::string> md5_hex);
@@ -121,19 +124,24 @@ public:
 private:
     async::Task<Result<FileBytes>> new_bytes(RawId id, std::string key, std::uint64_t bytes_max);
     async::Task<Result<core::File>> commit_and_insert(FileRequest request, FileBytes bytes);
+    core::File file_of(FileRequest request, const FileBytes& bytes) const;
     async::Task<Result<>> remove_all(AccountId account, FileId id);
+    async::Task<Result<OpenedFile>> open_results(const core::File& file);
+    // Whether nothing stays behind.
+    async::Task<bool> forget_bytes(std::string key);
+
     async::Task<Result<core::FilePart>> commit_and_add(FileUploadId id, FileBytes bytes);
     async::Task<Result<core::FileUpload>> find_pending(const AccountId& account, FileUploadId id);
     async::Task<Result<FileBytes>> join(std::vector<core::FilePart> parts,
                                         std::optional<std::string> md5_hex);
     async::Task<Result<CompletedUpload>> commit_and_complete(core::FileUpload upload, FileBytes bytes);
-    async::Task<Result<core::FileUpload>> end_and_drop(FileUploadId id, core::FileUploadState state);
+    // Ends a pending upload without a file. The answer tells how it ended, should another have been first.
+    async::Task<Result<core::FileUpload>> end(core::FileUpload upload, core::FileUploadState state);
+    async::Task<Result<core::FileUpload>> end_and_drop(core::FileUpload upload, core::FileUploadState state);
     async::Task<void> drop_parts(FileUploadId id);
-    async::Task<void> forget_bytes(std::string key);
 
     async::Task<void> clear_expired_files();
     async::Task<void> clear_ended_uploads();
-    async::Task<void> sweep();
     async::Task<void> sweep_files();
     async::Task<void> sweep_parts();
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "service/assets.h"
+#include "service/leftovers.h"
 
 // What a crash left: work that was under way, and bytes that nobody refers to.
 namespace sheaf::service {
@@ -9,19 +10,7 @@ namespace {
 
 constexpr std::string_view kAssets = "assets/";
 constexpr std::string_view kChunks = "chunks/";
-constexpr std::size_t kIdLength = 24;
 constexpr std::size_t kIdsAtOnce = 500;
-
-// The id in a key, if it was made before `start`. What this process makes is never taken for something left
-// behind.
-std::optional<RawId> old_id(std::string_view key, std::string_view prefix, Timestamp start) {
-    const auto id = parse_raw_id(key.substr(prefix.size(), kIdLength));
-    if (!id || std::chrono::sys_seconds(std::chrono::seconds(id->seconds)) >=
-                   std::chrono::floor<std::chrono::seconds>(start)) {
-        return std::nullopt;
-    }
-    return id;
-}
 
 }  // namespace
 

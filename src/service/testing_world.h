@@ -91,22 +91,51 @@ public:
     std::atomic<int> calls = 0;
 };
 
-// Blobs that can be told to fail in one way.
+class FaultyWriter final : public blob::BlobWriter {
+public:
+    FaultyWriter(std::unique_ptr<blob::BlobWriter> real, const std::atomic<bool>& disk_is_full)
+        : real_(std::move(real)), disk_is_full_(&disk_is_full) {}
+    Result<> append(std::string_view bytes) override {
+        return *disk_is_full_ ? full() : real_->append(bytes);
+    }
+    Result<> append_blob(const blob::BlobFile& blob) override {
+        return *disk_is_full_ ? full() : real_->append_blob(blob);
+    }
+    Result<> commit() override { return *disk_is_full_ ? full() : real_->commit(); }
+    Result<> commit_as(std::string_view key) override {
+        return *disk_is_full_ ? full() : real_->commit_as(key);
+    }
+    std::uint64_t bytes() const override { return real_->bytes(); }
+
+private:
+    static Result<> full() { return fail(ErrorCode::no_space, "full"); }
+    std::unique_ptr<blob::BlobWriter> real_;
+    const std::atomic<bool>* disk_is_full_;
+};
+
+// Blobs that can be told to fail.
 class FaultyBlobs final : public blob::BlobStore {
 public:
     explicit FaultyBlobs(blob::BlobStore& real) : real_(&real) {}
     Result<std::unique_ptr<blob::BlobWriter>> create(std::string_view key) override {
-        return real_->create(key);
+        auto writer = real_->create(key);
+        if (!writer) return writer;
+        return std::make_unique<FaultyWriter>(std::move(*writer), writers_fail);
     }
     Result<blob::BlobFile> open(std::string_view key) override { return real_->open(key); }
     Result<> concatenate(std::string_view key, const std::vector<std::string>& parts) override {
         if (disk_is_full) return fail(ErrorCode::no_space, "full");
         return real_->concatenate(key, parts);
     }
-    Result<> remove(std::string_view key) override { return real_->remove(key); }
+    Result<> remove(std::string_view key) override {
+        if (removals_fail) return fail(ErrorCode::unavailable, "told to");
+        return real_->remove(key);
+    }
     Result<std::vector<std::string>> list(std::string_view prefix) override { return real_->list(prefix); }
 
-    std::atomic<bool> disk_is_full = false;
+    std::atomic<bool> disk_is_full = false;  // for whole blobs that are made of others
+    std::atomic<bool> writers_fail = false;  // with no_space
+    std::atomic<bool> removals_fail = false;
 
 private:
     blob::BlobStore* real_;

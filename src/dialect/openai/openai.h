@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,9 @@ struct Options {
 
 // The codec by itself: stateless, the same as the dialect's own.
 std::unique_ptr<core::ItemCodec> make_codec(Limits limits = {});
+
+// "batch_" and 32 hex digits.
+std::optional<BatchId> parse_batch_id(std::string_view text);
 
 }  // namespace sheaf::dialect::openai
 

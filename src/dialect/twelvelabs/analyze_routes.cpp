@@ -9,29 +9,62 @@
 namespace sheaf::dialect::twelvelabs {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 std::unexpected<Error> cut(const core::Ending& ending) {
     return fail(ErrorCode::internal, "A direct call failed under way: " + to_problem(ending).message);
 }
 
-// Lines of JSON, and blank ones while there is nothing to say.
-LiveBody make_stream(const std::string& generation) {
-    return {
-        .first = render_stream_start(generation),
-        .keep_alive = "\n",
-        .more =
-            [](LiveCall& call) {
-                const std::string text = call.take_text();
-                return text.empty() ? std::string() : render_stream_text(text);
-            },
-        .last = [generation](LiveCall& call) -> Result<std::string> {
-            const auto* const succeeded = std::get_if<core::Succeeded>(&*call.ending());
-            if (succeeded == nullptr) return cut(*call.ending());
-            std::string last;
-            const std::string rest = call.take_rest(succeeded->answer);
-            if (!rest.empty()) last = render_stream_text(rest);
-            return last + render_stream_end(succeeded->answer, generation);
-        },
-    };
+// Writes text and blank lines until the analysis has ended, or the client has gone.
+async::Task<Result<>> pump(LiveCall& live, DirectTimes times, http::BodyWriter& out) {
+    Clock::time_point spoke = Clock::now();
+    while (true) {
+        co_await live.wait_for(times.look_every);
+        const std::string text = live.take_text();
+        std::string bytes;
+        if (!text.empty())
+            bytes = render_stream_text(text);
+        else if (!live.ending() && Clock::now() - spoke >= times.keep_alive)
+            bytes = "\n";
+        if (!bytes.empty()) {
+            if (auto written = co_await out.write(bytes); !written) co_return written;
+            spoke = Clock::now();
+        } else if (live.ending()) {
+            co_return Result<>{};
+        } else if (out.client_gone()) {
+            co_return fail(ErrorCode::canceled, "The client of a direct call went away.");
+        }
+    }
+}
+
+async::Task<Result<>> stream_events(std::shared_ptr<LiveCall> live, std::string generation, DirectTimes times,
+                                    http::BodyWriter& out) {
+    if (auto written = co_await out.write(render_stream_start(generation)); !written) co_return written;
+    if (auto pumped = co_await pump(*live, times, out); !pumped) co_return pumped;
+    const auto* const succeeded = std::get_if<core::Succeeded>(&*live->ending());
+    if (succeeded == nullptr) co_return cut(*live->ending());
+    std::string last;
+    const std::string rest = live->take_rest(succeeded->answer);
+    if (!rest.empty()) last = render_stream_text(rest);
+    last += render_stream_end(succeeded->answer, generation);
+    co_return co_await out.write(last);
+}
+
+// The document of a slow answer, after as many blanks as it takes.
+async::Task<Result<>> write_slow_answer(std::shared_ptr<LiveCall> live, std::string generation,
+                                        DirectTimes times, http::BodyWriter& out) {
+    if (auto written = co_await out.write(" "); !written) co_return written;
+    Clock::time_point spoke = Clock::now();
+    while (!live->ending()) {
+        co_await live->wait_for(times.look_every);
+        if (out.client_gone()) co_return fail(ErrorCode::canceled, "The client of a direct call went away.");
+        if (Clock::now() - spoke < times.keep_alive) continue;
+        if (auto written = co_await out.write(" "); !written) co_return written;
+        spoke = Clock::now();
+    }
+    const auto* const succeeded = std::get_if<core::Succeeded>(&*live->ending());
+    if (succeeded == nullptr) co_return cut(*live->ending());
+    co_return co_await out.write(render_direct_answer(succeeded->answer, generation));
 }
 
 }  // namespace
@@ -62,26 +95,25 @@ async::Task<Reply> AnalyzeRoutes::analyze(Call& call) {
     http::Response response;
     response.headers.add("Content-Type", "application/x-ndjson");
     response.body = http::StreamBody([live, generation, times = parts_.times](http::BodyWriter& out) {
-        return send_live(live, make_stream(generation), times, out);
+        return stream_events(live, generation, times, out);
     });
     co_return response;
 }
 
 async::Task<Reply> AnalyzeRoutes::answer_whole(std::shared_ptr<LiveCall> live, std::string generation) {
-    co_await await_ending(*live, parts_.times);
+    const Clock::time_point until = Clock::now() + parts_.times.patience;
+    while (!live->ending() && Clock::now() < until) {
+        co_await live->wait_for(std::min(parts_.times.look_every, parts_.times.patience));
+        live->take_text();
+    }
     if (live->ending()) {
         const auto* const succeeded = std::get_if<core::Succeeded>(&*live->ending());
         if (succeeded == nullptr) co_return std::unexpected(to_problem(*live->ending()));
         co_return json_response(200, render_direct_answer(succeeded->answer, generation));
     }
-    const auto document = [generation](const core::Ending& ending) -> Result<std::string> {
-        const auto* const succeeded = std::get_if<core::Succeeded>(&ending);
-        if (succeeded == nullptr) return cut(ending);
-        return render_direct_answer(succeeded->answer, generation);
-    };
     http::Response response = json_response(200, {});
-    response.body = http::StreamBody([live, document, times = parts_.times](http::BodyWriter& out) {
-        return send_live(live, document_after_blanks(document), times, out);
+    response.body = http::StreamBody([live, generation, times = parts_.times](http::BodyWriter& out) {
+        return write_slow_answer(live, generation, times, out);
     });
     co_return response;
 }

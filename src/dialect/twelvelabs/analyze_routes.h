@@ -1,15 +1,25 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
-#include "dialect/live_answer.h"
+#include "dialect/live_call.h"
 #include "dialect/twelvelabs/gate.h"
 #include "http/router.h"
 #include "service/assets.h"
 #include "service/live.h"
 
 namespace sheaf::dialect::twelvelabs {
+
+// How long a direct call keeps quiet.
+struct DirectTimes {
+    // An answer that takes longer begins with 200 and blanks, so that clients do not give up on it.
+    std::chrono::milliseconds patience{60'000};
+    std::chrono::milliseconds keep_alive{15'000};
+    // How often a call without news looks whether its client is still there.
+    std::chrono::milliseconds look_every{1'000};
+};
 
 // POST /analyze: one analysis, answered at once or as a stream of JSON lines. Outlives the router.
 class AnalyzeRoutes {
@@ -18,7 +28,7 @@ public:
         service::Assets* assets = nullptr;
         service::LiveRunner* live = nullptr;
         std::string default_model;
-        LiveTimes times;
+        DirectTimes times;
     };
     AnalyzeRoutes(async::Executor executor, Parts parts) : parts_(std::move(parts)), leaving_(executor) {}
 

@@ -1,25 +1,21 @@
+#include "backend/chat_http/video_analyst.h"
+
 #include <algorithm>
 #include <utility>
 #include <variant>
 
-#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
-#include "backend/backends.h"
 #include "backend/chat_http/prompt.h"
 #include "backend/chat_http/reply.h"
 #include "backend/refusal.h"
 #include "backend/segments_answer.h"
 #include "backend/window.h"
 #include "base/clock.h"
-#include "http/client.h"
 #include "jsonl/writer.h"
 
-namespace sheaf::backend {
+namespace sheaf::backend::chat_http {
 namespace {
-
-using chat_http::Question;
-using chat_http::Reply;
 
 // Below this there is no use in asking: nothing could be said.
 constexpr std::uint64_t kAnswerTokensMin = 64;
@@ -60,10 +56,10 @@ bool is_event_stream(const http::Headers& headers) {
     return !type || type->starts_with("text/event-stream") || is_json(headers);
 }
 
-class ChatBackend final : public Backend {
+class VideoAnalyst final : public Backend {
 public:
-    ChatBackend(std::unique_ptr<http::Client> client, std::string target, ChatOptions options)
-        : client_(std::move(client)), target_(std::move(target)), options_(std::move(options)) {}
+    VideoAnalyst(Servers& servers, std::string model, SamplingOptions sampling)
+        : servers_(&servers), model_(std::move(model)), sampling_(sampling) {}
 
     async::Task<core::Outcome> run(Job job) override {
         const auto& analysis = std::get<core::VideoAnalysis>(job.inference);
@@ -114,30 +110,28 @@ private:
         media::FrameRequest request;
         request.start = analysis.start_time;
         request.end = analysis.end_time;
-        request.frames_per_second = options_.frames_per_second;
-        request.count_max = options_.frames_max;
-        request.long_edge_max = options_.long_edge_max;
+        request.frames_per_second = sampling_.frames_per_second;
+        request.count_max = sampling_.frames_max;
+        request.long_edge_max = sampling_.long_edge_max;
         return request;
     }
 
     // What is left of the model's context, where it is known; a client's limit is often far above it.
     Result<std::uint64_t> tokens_for_answer(const Question& question) const {
         const std::uint64_t asked = question.analysis.max_tokens;
-        if (options_.context_tokens == 0) return asked;
-        const auto input = chat_http::estimated_input_tokens(question);
-        if (input + kAnswerTokensMin > options_.context_tokens)
+        if (sampling_.context_tokens == 0) return asked;
+        const auto input = estimated_input_tokens(question);
+        if (input + kAnswerTokensMin > sampling_.context_tokens)
             return fail(ErrorCode::too_large,
                         fmt::format("the video and the words take about {} tokens, and the model "
                                     "has room for {}",
-                                    input, options_.context_tokens));
-        return std::min<std::uint64_t>(asked, options_.context_tokens - input);
+                                    input, sampling_.context_tokens));
+        return std::min<std::uint64_t>(asked, sampling_.context_tokens - input);
     }
 
     std::string body_of(const Request& request, bool is_streamed) const {
         jsonl::Writer json;
-        json.open_object()
-            .member("model", options_.model)
-            .member_raw("messages", "[" + request.messages + "]");
+        json.open_object().member("model", model_).member_raw("messages", "[" + request.messages + "]");
         json.member("temperature", request.temperature).member("max_tokens", request.max_tokens);
         if (!request.response_format.empty()) json.member_raw("response_format", request.response_format);
         if (is_streamed)
@@ -145,62 +139,44 @@ private:
         return json.close_object().take();
     }
 
-    http::ClientRequest http_request(const Request& request, bool is_streamed) const {
-        http::ClientRequest made;
-        made.target = target_;
-        made.headers.add("Content-Type", "application/json");
-        made.headers.add("Accept", is_streamed ? "text/event-stream" : "application/json");
-        if (!options_.key.empty()) made.headers.add("Authorization", "Bearer " + options_.key.reveal());
-        made.body = body_of(request, is_streamed);
-        made.time_max = options_.answer_time;
-        return made;
+    ServerCall call(const Request& request, bool is_streamed) const {
+        return {.path = "/chat/completions", .headers = {}, .body = body_of(request, is_streamed)};
     }
 
     // We wrote the request, so what is wrong with it is not the client's to mend, but for its size.
     core::Outcome outcome_without_reply(const http::ClientResponse& response) const {
-        auto outcome = outcome_of_status(response, options_.key, SystemClock().now());
+        auto outcome = outcome_of_status(response, servers_->options().key, SystemClock().now());
         if (std::holds_alternative<core::Refused>(outcome))
             return refused(speaks_of_context(response.body) ? "token_limit_exceeded" : "analysis_failed",
-                           status_message(response, options_.key));
+                           status_message(response, servers_->options().key));
         return outcome;
     }
 
     core::Outcome broken(const Error& error) const {
-        return outcome_of_error(error, options_.answer_time, options_.key);
-    }
-
-    // A call that our own cancellation ended reports it as an error; run() must not outlive it with an
-    // outcome.
-    static async::Task<void> stop_if_canceled() {
-        const auto state = co_await boost::asio::this_coro::cancellation_state;
-        if (state.cancelled() != boost::asio::cancellation_type::none)
-            throw boost::system::system_error(boost::asio::error::operation_aborted);
+        return outcome_of_error(error, servers_->options().answer_time, servers_->options().key);
     }
 
     async::Task<Sent> send(const Request& request) {
-        auto response = co_await client_->send(http_request(request, false));
-        co_await stop_if_canceled();
+        auto response = co_await servers_->send(call(request, false));
         if (!response) co_return broken(response.error());
         if (response->status != 200) co_return outcome_without_reply(*response);
         if (!is_json(response->headers))
             co_return broken(
                 Error{ErrorCode::invalid, "the model server answered with something that is not JSON", {}});
-        auto reply = chat_http::parse_reply(response->body);
+        auto reply = parse_reply(response->body);
         if (!reply) co_return broken(reply.error());
         co_return *std::move(reply);
     }
 
     async::Task<Sent> send_streaming(const Request& request,
                                      const std::function<void(std::string_view)>& on_text) {
-        chat_http::StreamedReply streamed(on_text);
+        StreamedReply streamed(on_text);
         std::optional<Error> fault;
-        auto response =
-            co_await client_->send_streaming(http_request(request, true), [&](std::string_view bytes) {
-                auto fed = streamed.feed(bytes);
-                if (!fed) fault = fed.error();
-                return fed.has_value();
-            });
-        co_await stop_if_canceled();
+        auto response = co_await servers_->send_streaming(call(request, true), [&](std::string_view bytes) {
+            auto fed = streamed.feed(bytes);
+            if (!fed) fault = fed.error();
+            return fed.has_value();
+        });
         if (fault) co_return broken(*fault);
         if (!response) co_return broken(response.error());
         if (response->status != 200) co_return outcome_without_reply(*response);
@@ -214,8 +190,8 @@ private:
 
     static core::Usage usage_of(const Question& question, const Reply& reply) {
         if (reply.usage) return *reply.usage;
-        return {.input_tokens = chat_http::estimated_input_tokens(question),
-                .output_tokens = chat_http::estimated_tokens(reply.text)};
+        return {.input_tokens = estimated_input_tokens(question),
+                .output_tokens = estimated_tokens(reply.text)};
     }
 
     // What is no text at all, whatever was asked for.
@@ -285,31 +261,20 @@ private:
                                               request.max_tokens));
             }
             reason = settled.error().message;
-            request.messages += chat_http::repair_turns(reply.text, reason);
+            request.messages += repair_turns(reply.text, reason);
         }
         co_return refused("output_invalid", "the model's answer does not follow the asked format: " + reason);
     }
 
-    std::unique_ptr<http::Client> client_;
-    std::string target_;
-    ChatOptions options_;
+    Servers* servers_;
+    std::string model_;
+    SamplingOptions sampling_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> make_chat_backend(async::Executor executor, ChatOptions options) {
-    const auto scheme = options.url.find("://");
-    if (scheme == std::string::npos || options.url.find_first_of("?#@") != std::string::npos)
-        return fail(ErrorCode::invalid, "the model server's URL must be like http://127.0.0.1:8000/v1",
-                    "url");
-    const auto path = options.url.find('/', scheme + 3);
-    const auto origin = options.url.substr(0, path);
-    std::string target = path == std::string::npos ? "" : options.url.substr(path);
-    while (target.ends_with('/')) target.pop_back();
-    auto client = http::Client::make(executor, origin, {});
-    if (!client) return std::unexpected(client.error());
-    return std::make_unique<ChatBackend>(*std::move(client), target + "/chat/completions",
-                                         std::move(options));
+std::unique_ptr<Backend> make_video_analyst(Servers& servers, std::string model, SamplingOptions sampling) {
+    return std::make_unique<VideoAnalyst>(servers, std::move(model), sampling);
 }
 
-}  // namespace sheaf::backend
+}  // namespace sheaf::backend::chat_http

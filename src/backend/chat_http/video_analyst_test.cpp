@@ -42,7 +42,7 @@ core::SegmentsOutput scenes(std::string description) {
 class ChatSubject final : public BackendSubject {
 public:
     explicit ChatSubject(async::Executor executor)
-        : backend_(*make_chat_backend(executor, {.url = shared_stand_in().url(), .model = "stand-in"})) {}
+        : backend_(*make_relay_backend(executor, {.urls = {shared_stand_in().url()}, .model = "stand-in"})) {}
     Backend& backend() override { return *backend_; }
     Job job(core::OutputFormat output) override { return a_job("What is shown?", std::move(output)); }
     Job slow_job() override { return a_job("stand-in: hang"); }
@@ -57,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(ChatHttp, BackendConformance,
                                  return std::make_unique<ChatSubject>(executor);
                              }}));
 
-class ChatBackendTest : public testing::Test {
+class VideoAnalystTest : public testing::Test {
 protected:
     void SetUp() override {
         ASSERT_FALSE(shared_stand_in().origin().empty())
@@ -66,10 +66,10 @@ protected:
     }
 
     // The default stand-in, unless the options say otherwise.
-    void use(ChatOptions options) {
-        if (options.url.empty()) options.url = shared_stand_in().url();
+    void use(RelayOptions options) {
+        if (options.urls.empty()) options.urls = {shared_stand_in().url()};
         options.model = "stand-in";
-        auto made = make_chat_backend(context_.get_executor(), std::move(options));
+        auto made = make_relay_backend(context_.get_executor(), std::move(options));
         ASSERT_TRUE(made) << made.error().message;
         backend_ = *std::move(made);
     }
@@ -135,15 +135,15 @@ protected:
     std::unique_ptr<Backend> backend_;
 };
 
-TEST_F(ChatBackendTest, AsksAndAnswers) {
+TEST_F(VideoAnalystTest, AsksAndAnswers) {
     const auto outcome = run(a_job("What is shown?"));
     EXPECT_EQ(told(outcome), "The stand-in saw 3 pictures.");
     EXPECT_GT(std::get<core::Answer>(outcome).usage.input_tokens, 300U);
     EXPECT_EQ(std::get<core::Answer>(outcome).usage.output_tokens, 8U);
 }
 
-TEST_F(ChatBackendTest, SamplesAsConfiguredInTheWindow) {
-    use({.frames_per_second = 0.5, .frames_max = 7, .long_edge_max = 320});
+TEST_F(VideoAnalystTest, SamplesAsConfiguredInTheWindow) {
+    use({.sampling = {.frames_per_second = 0.5, .frames_max = 7, .long_edge_max = 320}});
     auto job = a_job("What is shown?");
     const auto video = std::make_shared<ShownVideo>();
     job.video = video;
@@ -156,7 +156,7 @@ TEST_F(ChatBackendTest, SamplesAsConfiguredInTheWindow) {
     EXPECT_EQ(video->asked.long_edge_max, 320);
 }
 
-TEST_F(ChatBackendTest, StreamsTextAsItComes) {
+TEST_F(VideoAnalystTest, StreamsTextAsItComes) {
     for (const std::string prompt :
          {"stand-in: say text=one two three", "stand-in: slow-drip", "stand-in: whole"}) {
         std::vector<std::string> fragments;
@@ -172,7 +172,7 @@ TEST_F(ChatBackendTest, StreamsTextAsItComes) {
     }
 }
 
-TEST_F(ChatBackendTest, TellsAStreamThatBreaksOffFromAWholeOne) {
+TEST_F(VideoAnalystTest, TellsAStreamThatBreaksOffFromAWholeOne) {
     for (const std::string prompt : {"stand-in: half", "stand-in: half-stream"}) {
         auto job = a_job(prompt);
         std::string heard;
@@ -182,21 +182,21 @@ TEST_F(ChatBackendTest, TellsAStreamThatBreaksOffFromAWholeOne) {
     }
 }
 
-TEST_F(ChatBackendTest, TakesFaultsOfTheServerForWhatMayPass) {
+TEST_F(VideoAnalystTest, TakesFaultsOfTheServerForWhatMayPass) {
     for (const std::string fault :
          {"500", "502", "409", "half", "garbage", "html", "empty", "no-choices", "error-200"})
         EXPECT_TRUE(ask("stand-in: " + fault).starts_with("broken: ")) << fault << ask("stand-in: " + fault);
     EXPECT_EQ(ask("stand-in: error-200"), "broken: the model server reported: out of memory");
 }
 
-TEST_F(ChatBackendTest, HearsWhenItIsToldToSlowDown) {
+TEST_F(VideoAnalystTest, HearsWhenItIsToldToSlowDown) {
     EXPECT_EQ(ask("stand-in: 429 retry-after=1"), "overloaded 1000");
     EXPECT_EQ(ask("stand-in: 503 retry-after=2"), "overloaded 2000");
     EXPECT_EQ(ask("stand-in: 429"), "overloaded ");
     EXPECT_EQ(ask("stand-in: 408"), "overloaded ");
 }
 
-TEST_F(ChatBackendTest, TakesAWrongRequestForTheItemsFault) {
+TEST_F(VideoAnalystTest, TakesAWrongRequestForTheItemsFault) {
     EXPECT_EQ(ask("stand-in: 404 text=no such model"),
               "refused analysis_failed: the model server answered 404: no such model");
     EXPECT_TRUE(ask("stand-in: context").starts_with("refused token_limit_exceeded: "));
@@ -204,39 +204,39 @@ TEST_F(ChatBackendTest, TakesAWrongRequestForTheItemsFault) {
     EXPECT_TRUE(ask("stand-in: filter").starts_with("refused analysis_failed: "));
 }
 
-TEST_F(ChatBackendTest, GivesUpOnAServerThatHangs) {
+TEST_F(VideoAnalystTest, GivesUpOnAServerThatHangs) {
     use({.answer_time = 300ms});
     EXPECT_EQ(ask("stand-in: hang"), "broken: the model server did not answer within 0.3 s");
 }
 
-TEST_F(ChatBackendTest, TakesASlowAnswer) {
+TEST_F(VideoAnalystTest, TakesASlowAnswer) {
     EXPECT_EQ(ask("stand-in: slow-drip"), "The stand-in saw 3 pictures.");
 }
 
-TEST_F(ChatBackendTest, TellsThatNobodyListens) {
-    use({.url = "http://127.0.0.1:1/v1"});
+TEST_F(VideoAnalystTest, TellsThatNobodyListens) {
+    use({.urls = {"http://127.0.0.1:1/v1"}});
     EXPECT_TRUE(ask("What is shown?").starts_with("broken: "));
 }
 
-TEST_F(ChatBackendTest, SendsTheKeyAndNeverShowsIt) {
+TEST_F(VideoAnalystTest, SendsTheKeyAndNeverShowsIt) {
     const ModelStandIn strict({"--key", "sk-right"});
-    use({.url = strict.url(), .key = Secret("sk-right")});
+    use({.urls = {strict.url()}, .key = Secret("sk-right")});
     EXPECT_EQ(ask("What is shown?"), "The stand-in saw 3 pictures.");
     const auto echoed = ask("stand-in: echo-key");
     EXPECT_EQ(echoed, "broken: the model server answered 500: the key Bearer *** is odd");
-    use({.url = strict.url(), .key = Secret("sk-wrong")});
+    use({.urls = {strict.url()}, .key = Secret("sk-wrong")});
     const auto denied = ask("What is shown?");
     EXPECT_TRUE(denied.starts_with("broken: the model server refused our key (401)")) << denied;
     EXPECT_EQ(denied.find("sk-wrong"), std::string::npos);
 }
 
-TEST_F(ChatBackendTest, ChecksJsonAndTakesItFromAFence) {
+TEST_F(VideoAnalystTest, ChecksJsonAndTakesItFromAFence) {
     EXPECT_EQ(ask_json("What is shown?"), R"({"title":"","n":0})");
     EXPECT_EQ(ask_json("stand-in: fence"), R"({"title":"","n":0})");
     EXPECT_EQ(ask_json(R"(stand-in: say text={"n":2.0,"title":"x","more":1})"), R"({"title":"x","n":2})");
 }
 
-TEST_F(ChatBackendTest, AsksOnceMoreWhenTheAnswerDoesNotFollowTheSchema) {
+TEST_F(VideoAnalystTest, AsksOnceMoreWhenTheAnswerDoesNotFollowTheSchema) {
     auto outcome = run(a_job("stand-in: wrong-schema once, the first time", core::JsonOutput{kSchema}));
     // The comma belongs to the word, so this one is wrong every time.
     EXPECT_TRUE(told(outcome).starts_with("refused output_invalid: "));
@@ -247,27 +247,27 @@ TEST_F(ChatBackendTest, AsksOnceMoreWhenTheAnswerDoesNotFollowTheSchema) {
     EXPECT_GT(std::get<core::Answer>(outcome).usage.input_tokens, 600U);
 }
 
-TEST_F(ChatBackendTest, RefusesAnAnswerThatIsWrongTwice) {
+TEST_F(VideoAnalystTest, RefusesAnAnswerThatIsWrongTwice) {
     EXPECT_EQ(
         ask_json("stand-in: wrong-schema"),
         R"(refused output_invalid: the model's answer does not follow the asked format: the document: the member "title" is missing)");
     EXPECT_TRUE(ask_json("stand-in: not-json").starts_with("refused output_invalid: "));
 }
 
-TEST_F(ChatBackendTest, GivesCutJsonAsItIsAndNoCutSegments) {
+TEST_F(VideoAnalystTest, GivesCutJsonAsItIsAndNoCutSegments) {
     EXPECT_EQ(ask_json("stand-in: length"), R"(cut: {"title":)");
     EXPECT_TRUE(told(run(a_job("", scenes("\nstand-in: length\n")))).starts_with("refused output_invalid: "));
     EXPECT_EQ(ask("stand-in: length"), "cut: The stand-in s");
 }
 
-TEST_F(ChatBackendTest, FindsSegments) {
+TEST_F(VideoAnalystTest, FindsSegments) {
     EXPECT_EQ(told(run(a_job("", scenes("A scene.")))),
               R"({"scene":[{"start_time":0.0,"end_time":8.0,"metadata":{}}]})");
     EXPECT_TRUE(
         told(run(a_job("", scenes("\nstand-in: wrong-schema\n")))).starts_with("refused output_invalid: "));
 }
 
-TEST_F(ChatBackendTest, ShowsImagesOfThePrompt) {
+TEST_F(VideoAnalystTest, ShowsImagesOfThePrompt) {
     auto job = a_job("Find <@logo>.");
     std::get<core::VideoAnalysis>(job.inference).prompt.images = {
         {.name = "logo", .source = core::FromUrl{}}};
@@ -275,14 +275,14 @@ TEST_F(ChatBackendTest, ShowsImagesOfThePrompt) {
     EXPECT_EQ(told(run(std::move(job))), "The stand-in saw 4 pictures.");
 }
 
-TEST_F(ChatBackendTest, RefusesAWindowOutsideTheVideo) {
+TEST_F(VideoAnalystTest, RefusesAWindowOutsideTheVideo) {
     auto job = a_job("What is shown?");
     std::get<core::VideoAnalysis>(job.inference).start_time = 12;
     EXPECT_EQ(told(run(std::move(job))),
               "refused analysis_failed: start_time 12 lies at or after the end of the video (12.000 s)");
 }
 
-TEST_F(ChatBackendTest, SortsFaultsOfTheVideo) {
+TEST_F(VideoAnalystTest, SortsFaultsOfTheVideo) {
     const auto with_error = [&](ErrorCode code) {
         auto job = a_job("What is shown?");
         const auto video = std::make_shared<ShownVideo>();
@@ -295,19 +295,14 @@ TEST_F(ChatBackendTest, SortsFaultsOfTheVideo) {
     EXPECT_EQ(with_error(ErrorCode::unavailable), "broken: why");
 }
 
-TEST_F(ChatBackendTest, KeepsToAKnownContext) {
-    use({.context_tokens = 100});
+TEST_F(VideoAnalystTest, KeepsToAKnownContext) {
+    use({.sampling = {.context_tokens = 100}});
     EXPECT_TRUE(ask("What is shown?").starts_with("refused token_limit_exceeded: "));
-    use({.context_tokens = 2000});
+    use({.sampling = {.context_tokens = 2000}});
     EXPECT_EQ(ask("What is shown?"), "The stand-in saw 3 pictures.");
 }
 
-TEST_F(ChatBackendTest, RefusesUrlsThatAreNone) {
-    for (const auto* url : {"", "localhost:8000", "http://h/v1?x=1", "http://user@h/v1"})
-        EXPECT_FALSE(make_chat_backend(context_.get_executor(), {.url = url})) << url;
-}
-
-TEST_F(ChatBackendTest, NeverSentARequestThatTheServerFoundWrong) {
+TEST_F(VideoAnalystTest, NeverSentARequestThatTheServerFoundWrong) {
     for (const auto& entry : ledger().at("entries").as_array())
         EXPECT_EQ(entry.at("violation").as_string(), "") << json_text(entry);
 }
@@ -322,7 +317,7 @@ std::optional<std::filesystem::path> make_clip(const std::filesystem::path& dire
     return path;
 }
 
-TEST_F(ChatBackendTest, DecodesOnceForTwentyQuestionsAndShowsThemTheSamePrefix) {
+TEST_F(VideoAnalystTest, DecodesOnceForTwentyQuestionsAndShowsThemTheSamePrefix) {
     std::string pattern = (std::filesystem::temp_directory_path() / "sheaf-chat-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     const std::filesystem::path directory(pattern);

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/id.h"
@@ -67,6 +68,25 @@ TEST(Hash, ConstantTimeComparisonTellsEqualFromNot) {
 
 TEST(Secret, PrintsAsStars) {
     EXPECT_EQ(fmt::format("{}", Secret("hunter2")), "***");
+}
+
+TEST(Base64, ReadsBackWhatItWrites) {
+    EXPECT_EQ(to_base64(""), "");
+    EXPECT_EQ(to_base64("f"), "Zg==");
+    EXPECT_EQ(to_base64("fo"), "Zm8=");
+    EXPECT_EQ(to_base64("foo"), "Zm9v");
+    for (const std::string_view bytes :
+         {std::string_view(""), std::string_view("\0", 1), std::string_view("\xff\xfe"),
+          std::string_view("any carnal pleas")}) {
+        EXPECT_EQ(from_base64(to_base64(bytes)), bytes);
+    }
+}
+
+TEST(Base64, ReadsNothingElse) {
+    for (const std::string_view text :
+         {"Zg", "Zg=", "Zg=a", "====", "Zh==", " Zg==", "Zg==\n", "Zg==Zg==", "Z_8="}) {
+        EXPECT_FALSE(from_base64(text)) << text;
+    }
 }
 
 }  // namespace

@@ -44,4 +44,36 @@ public:
 
 Result<std::unique_ptr<Fetcher>> make_curl_fetcher(FetchPolicy policy);
 
+struct PostPolicy {
+    std::vector<std::string> allowed_networks;  // as FetchPolicy's
+    std::chrono::seconds connect_time{10};
+};
+
+struct Message {
+    std::string url;
+    std::vector<std::string> headers;  // "Name: value"
+    std::string_view body;
+    std::chrono::milliseconds time_max{10'000};  // from the first look-up to the end of the answer
+};
+
+// Sends bytes where a URL points to, once, under the same rules as Fetcher. A redirect is an answer like any
+// other: it is not followed. Of the answer only the status counts; its body is read past, and not far.
+//
+// Blocks; any thread. Returns the status, whatever it is. invalid: the URL is none we take, or a header has a
+// control character. denied: the address is not allowed. canceled: `gives_up`, which is asked about once a
+// second, said so; the message may have arrived. unavailable: anything else; `message` is for people.
+class Poster {
+public:
+    virtual ~Poster() = default;
+    using GivesUp = std::function<bool()>;
+    virtual Result<int> post(const Message& message, const GivesUp& gives_up) = 0;
+};
+
+Result<std::unique_ptr<Poster>> make_curl_poster(PostPolicy policy);
+
+// invalid: not a URL that Fetcher and Poster take, whatever address it may lead to.
+Result<> check_url(const std::string& url);
+// "https://example.com:443": scheme, host and port of a URL that check_url() takes.
+Result<std::string> origin_of(const std::string& url);
+
 }  // namespace sheaf::fetch

@@ -85,6 +85,7 @@ struct Attempted {
 struct DueDelivery {
     std::int64_t number = 0;
     std::string target;
+    AccountId account;
 };
 
 struct DeliveryQuery {

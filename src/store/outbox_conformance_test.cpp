@@ -256,6 +256,7 @@ TEST_P(OutboxConformance, DueIsTheOldestOfEachTargetAndWhoWaitedLongestFirst) {
     EXPECT_EQ(numbers_of(outbox().due(kNow + 1ms, 9).value()),
               (Numbers{other, busy_3, busy_1, busy_2, late}));
     EXPECT_EQ(outbox().due(kNow, 1).value()[1].target, "b");
+    EXPECT_EQ(outbox().due(kNow, 1).value()[1].account, kAlice);
     EXPECT_TRUE(outbox().due(kNow - 1h, 9).value().empty());
 }
 

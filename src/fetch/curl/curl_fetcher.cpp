@@ -1,14 +1,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <string_view>
 
-#include <curl/curl.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 
+#include "fetch/curl/guarded.h"
 #include "fetch/curl/target.h"
 #include "fetch/fetch.h"
 
@@ -22,29 +20,15 @@ constexpr std::size_t kRedirectBytesMax = std::size_t{64} << 10;
 constexpr long kBufferBytes = 256L << 10;
 constexpr std::chrono::milliseconds kAskEvery{1000};
 
-struct FreeEasy {
-    void operator()(CURL* easy) const { ::curl_easy_cleanup(easy); }
-};
-
-// The same words for every target that is refused, so that nobody learns what is there.
-std::unexpected<Error> denied() {
-    return fail(ErrorCode::denied, "The URL leads to an address that is not allowed.");
-}
-
-bool is_redirect(long status) {
-    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 // One call of get(): what the callbacks share, over all redirects.
 struct Transfer {
-    const AddressRules& rules;
+    Guard guard;
     const Fetcher::Sink& sink;
     std::uint64_t bytes_max;
     CURL* easy = nullptr;
     std::uint64_t bytes = 0;
     std::size_t header_bytes = 0;
     std::size_t redirect_bytes = 0;
-    bool was_denied = false;
     std::optional<Error> ended_by;  // the sink's error, or ours
     SteadyTime asked_at = std::chrono::steady_clock::now();
 
@@ -60,17 +44,6 @@ struct Transfer {
         return taken.has_value();
     }
 };
-
-// The address of the connection itself, so that no second look-up can give another.
-curl_socket_t on_open_socket(void* context, curlsocktype purpose, curl_sockaddr* address) {
-    auto& transfer = *static_cast<Transfer*>(context);
-    const auto endpoint = endpoint_of(address->addr);
-    if (purpose != CURLSOCKTYPE_IPCXN || !endpoint || !transfer.rules.allows(*endpoint)) {
-        transfer.was_denied = true;
-        return CURL_SOCKET_BAD;
-    }
-    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
 
 std::size_t on_header(char*, std::size_t size, std::size_t count, void* context) {
     auto& transfer = *static_cast<Transfer*>(context);
@@ -106,46 +79,6 @@ int on_progress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
     return transfer.give({}) ? 0 : 1;
 }
 
-Error error_of(CURLcode code) {
-    const auto unavailable = [](std::string message) {
-        return Error{ErrorCode::unavailable, std::move(message), {}};
-    };
-    switch (code) {
-        case CURLE_FILESIZE_EXCEEDED:
-            return {ErrorCode::too_large, "The file is larger than allowed.", {}};
-        case CURLE_COULDNT_RESOLVE_HOST:
-            return unavailable("The URL's host was not found.");
-        case CURLE_COULDNT_CONNECT:
-            return unavailable("The URL's server could not be reached.");
-        case CURLE_OPERATION_TIMEDOUT:
-            return unavailable("The URL's server was too slow.");
-        case CURLE_PEER_FAILED_VERIFICATION:
-            return unavailable("The URL's server has no valid certificate.");
-        case CURLE_PARTIAL_FILE:
-            return unavailable("The URL's server ended before the whole file was there.");
-        case CURLE_GOT_NOTHING:
-            return unavailable("The URL's server did not answer.");
-        default:
-            return unavailable(fmt::format("The URL could not be fetched: {}.", ::curl_easy_strerror(code)));
-    }
-}
-
-// Sets options one after the other and remembers whether all were taken: a refused one must not go unnoticed.
-class Options {
-public:
-    explicit Options(CURL* easy) : easy_(easy) {}
-    template <class T>
-    Options& set(CURLoption option, T value) {
-        if (::curl_easy_setopt(easy_, option, value) != CURLE_OK) complete_ = false;
-        return *this;
-    }
-    bool complete() const { return complete_; }
-
-private:
-    CURL* easy_;
-    bool complete_ = true;
-};
-
 class CurlFetcher final : public Fetcher {
 public:
     CurlFetcher(FetchPolicy policy, AddressRules rules)
@@ -155,9 +88,9 @@ public:
         const SteadyTime deadline = std::chrono::steady_clock::now() + policy_.time_max;
         auto target = parse_target(url);
         if (!target) return std::unexpected(target.error());
-        const std::unique_ptr<CURL, FreeEasy> easy(::curl_easy_init());
+        const Easy easy(::curl_easy_init());
         if (!easy) return fail(ErrorCode::internal, "There is no memory for a transfer.");
-        Transfer transfer{.rules = rules_, .sink = sink, .bytes_max = bytes_max, .easy = easy.get()};
+        Transfer transfer{.guard = {rules_}, .sink = sink, .bytes_max = bytes_max, .easy = easy.get()};
         if (!prepare(transfer))
             return fail(ErrorCode::internal, "libcurl does not take an option that we rely on.");
 
@@ -175,28 +108,13 @@ public:
 private:
     bool prepare(Transfer& transfer) const {
         Options options(transfer.easy);
-        options.set(CURLOPT_NOSIGNAL, 1L)
-            .set(CURLOPT_PROTOCOLS_STR, "http,https")
-            .set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
-            .set(CURLOPT_FOLLOWLOCATION, 0L)
-            .set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L)
-            .set(CURLOPT_PROXY, "")
-            .set(CURLOPT_NOPROXY, "*")
-            .set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED))
-            .set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1))
-            .set(CURLOPT_HTTP_CONTENT_DECODING, 0L)
-            .set(CURLOPT_SSL_VERIFYPEER, 1L)
-            .set(CURLOPT_SSL_VERIFYHOST, 2L)
-            .set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2))
-            .set(CURLOPT_USERAGENT, "sheaf")
-            .set(CURLOPT_BUFFERSIZE, kBufferBytes)
+        set_guarded(options, transfer.guard);
+        options.set(CURLOPT_BUFFERSIZE, kBufferBytes)
             .set(CURLOPT_MAXFILESIZE_LARGE,
                  static_cast<curl_off_t>(std::min<std::uint64_t>(transfer.bytes_max, INT64_MAX)))
             .set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(policy_.connect_time.count()))
             .set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(policy_.stall_bytes_per_second))
             .set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(policy_.stall_time.count()))
-            .set(CURLOPT_OPENSOCKETFUNCTION, &on_open_socket)
-            .set(CURLOPT_OPENSOCKETDATA, &transfer)
             .set(CURLOPT_HEADERFUNCTION, &on_header)
             .set(CURLOPT_HEADERDATA, &transfer)
             .set(CURLOPT_WRITEFUNCTION, &on_body)
@@ -218,7 +136,7 @@ private:
         if (!options.complete()) return fail(ErrorCode::internal, "libcurl does not take the URL.");
         transfer.header_bytes = 0;
         transfer.redirect_bytes = 0;
-        transfer.was_denied = false;
+        transfer.guard.was_denied = false;
         const CURLcode code = ::curl_easy_perform(transfer.easy);
         if (transfer.ended_by) return std::unexpected(*transfer.ended_by);
 
@@ -229,7 +147,7 @@ private:
             if (location == nullptr) return fail(ErrorCode::unavailable, "The URL redirects to nowhere.");
             return std::string(location);
         }
-        if (transfer.was_denied && code != CURLE_OK) return denied();
+        if (transfer.guard.was_denied && code != CURLE_OK) return denied();
         // Part of a file was not asked for, and a status above 299 brings an error's body.
         if (status != 0 && (!transfer.is_success() || status == 206)) {
             return fail(ErrorCode::unavailable,
@@ -252,8 +170,7 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<Fetcher>> make_curl_fetcher(FetchPolicy policy) {
-    static const CURLcode initialised = ::curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (initialised != CURLE_OK) return fail(ErrorCode::internal, "libcurl cannot be used.");
+    if (const auto started = start_curl(); !started) return std::unexpected(started.error());
     auto rules = AddressRules::make(policy.allowed_networks);
     if (!rules) return std::unexpected(rules.error());
     return std::make_unique<CurlFetcher>(std::move(policy), std::move(*rules));

@@ -1,16 +1,4 @@
-#include <atomic>
-#include <functional>
-#include <map>
-#include <mutex>
-#include <thread>
-
-#include <arpa/inet.h>
-#include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include "fetch/path_server.h"
 #include "fetch/fetch.h"
 
 namespace sheaf::fetch {
@@ -18,109 +6,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A peer on one accepted connection.
-class Peer {
-public:
-    explicit Peer(int fd) : fd_(fd) {}
-    bool send(std::string_view bytes) const {
-        while (!bytes.empty()) {
-            const auto count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-            if (count <= 0) return false;
-            bytes.remove_prefix(static_cast<std::size_t>(count));
-        }
-        return true;
-    }
-
-private:
-    int fd_;
-};
-
-// Answers each path as told, one connection at a time, on a loopback port of its own.
-class Server {
-public:
-    using Answer = std::function<void(const Peer&)>;
-
-    Server() {
-        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-        EXPECT_EQ(::listen(listener_, 16), 0);
-        socklen_t size = sizeof address;
-        EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-        port_ = ntohs(address.sin_port);
-        thread_ = std::thread([this] { serve(); });
-    }
-    ~Server() {
-        stopping = true;
-        thread_.join();
-        ::close(listener_);
-    }
-
-    void on(const std::string& path, Answer answer) {
-        const std::scoped_lock lock(mutex_);
-        answers_[path] = std::move(answer);
-    }
-    void on(const std::string& path, const std::string& response) {
-        on(path, [response](const Peer& peer) { peer.send(response); });
-    }
-    std::string url(const std::string& path, const std::string& host = "127.0.0.1") const {
-        return "http://" + host + ":" + std::to_string(port_) + path;
-    }
-    std::string last_request() {
-        const std::scoped_lock lock(mutex_);
-        return request_;
-    }
-
-    std::atomic<int> accepted = 0;
-    std::atomic<bool> stopping = false;
-
-private:
-    void serve() {
-        while (!stopping) {
-            pollfd waiting{.fd = listener_, .events = POLLIN, .revents = 0};
-            if (::poll(&waiting, 1, 20) <= 0) continue;
-            const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-            if (fd < 0) continue;
-            ++accepted;
-            answer(fd);
-            ::close(fd);
-        }
-    }
-    void answer(int fd) {
-        std::string request;
-        std::array<char, 4096> buffer{};
-        while (request.find("\r\n\r\n") == std::string::npos) {
-            const auto count = ::recv(fd, buffer.data(), buffer.size(), 0);
-            if (count <= 0) return;
-            request.append(buffer.data(), static_cast<std::size_t>(count));
-        }
-        Answer found;
-        {
-            const std::scoped_lock lock(mutex_);
-            request_ = request;
-            const std::string path = request.substr(4, request.find(' ', 4) - 4);
-            if (const auto at = answers_.find(path); at != answers_.end()) found = at->second;
-        }
-        if (found) found(Peer(fd));
-    }
-
-    int listener_ = -1;
-    std::uint16_t port_ = 0;
-    std::mutex mutex_;
-    std::map<std::string, Answer> answers_;
-    std::string request_;
-    std::thread thread_;
-};
-
 std::string ok(const std::string& body) {
     return "HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: " + std::to_string(body.size()) +
            "\r\n\r\n" + body;
-}
-
-std::string redirect(const std::string& to) {
-    return "HTTP/1.1 302 Found\r\nLocation: " + to + "\r\nContent-Length: 5\r\n\r\nmoved";
 }
 
 class CurlFetcher : public testing::Test {
@@ -142,7 +30,7 @@ protected:
         return result ? ErrorCode::internal : result.error().code;
     }
 
-    Server server;
+    PathServer server;
     std::string body;
 };
 

@@ -108,7 +108,7 @@ public:
         std::vector<DueDelivery> due;
         for (const auto& waiting : targets) {
             for (std::size_t at = 0; at < waiting.size() && at < per_target_max; ++at)
-                due.push_back({waiting[at]->number, waiting[at]->target});
+                due.push_back({waiting[at]->number, waiting[at]->target, waiting[at]->account});
         }
         return due;
     }

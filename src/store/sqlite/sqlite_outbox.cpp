@@ -139,9 +139,9 @@ Result<std::vector<DueDelivery>> SqliteOutbox::due(Timestamp now, std::uint32_t 
     if (!targets) return std::unexpected(targets.error());
     std::vector<DueDelivery> due;
     for (const std::string& target : *targets) {
-        auto some =
-            collect<DueDelivery>(snapshot->db().query(sql::kDueOfTarget, target, now, per_target_max),
-                                 [&](const Rows& rows) { return DueDelivery{rows.number(0), target}; });
+        auto some = collect<DueDelivery>(
+            snapshot->db().query(sql::kDueOfTarget, target, now, per_target_max),
+            [&](const Rows& rows) { return DueDelivery{rows.number(0), target, {rows.text(1)}}; });
         if (!some) return some;
         due.insert(due.end(), std::make_move_iterator(some->begin()), std::make_move_iterator(some->end()));
     }

@@ -359,7 +359,7 @@ inline constexpr const char* kDueTargets =
     "SELECT target, (SELECT min(d.next_at) FROM deliveries d WHERE d.ended_at IS NULL AND d.target = "
     "targets.target) AS soonest FROM targets WHERE target IS NOT NULL AND soonest <= ?1 ORDER BY soonest";
 inline constexpr const char* kDueOfTarget =
-    "SELECT d.number FROM deliveries d LEFT JOIN webhooks w ON w.id = d.webhook "
+    "SELECT d.number, d.account FROM deliveries d LEFT JOIN webhooks w ON w.id = d.webhook "
     "WHERE d.target = ?1 AND d.ended_at IS NULL AND d.next_at <= ?2 AND coalesce(w.enabled, 1) "
     "ORDER BY d.next_at, d.number LIMIT ?3";
 inline constexpr const char* kFindDelivery =

@@ -140,7 +140,7 @@ def test_our_command_submits_and_reads_a_batch_of_this_api(scripted, sail, tmp_p
 
     done = run("submit", path, "--json")
     assert done.returncode == 0, done
-    assert [json.loads(line)["custom_id"] for line in done.stdout.splitlines()] == ["a", "b"]
+    assert [json.loads(line)["custom_id"] for line in done.stdout.strip().split("\n")] == ["a", "b"]
     made, = sail.get("/batches").json()
     shown = run("results", made["id"])
     assert shown.returncode == 0 and shown.stdout.count("[ready]") == 2, shown

@@ -1,6 +1,5 @@
 #include "dialect/sail/response_routes.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "dialect/sail/batch_routes.h"
@@ -11,10 +10,6 @@
 
 namespace sheaf::dialect::sail {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-constexpr std::string_view kComment = ": still at work\n\n";
 
 bool is_true(const Members& members, std::string_view name) {
     return members.find(name) == "true";
@@ -41,30 +36,10 @@ std::string render_error_event(const core::Ending& ending) {
     return "event: error\ndata: " + json.take() + "\n\n";
 }
 
-// Writes events and comments until the response has ended, or the client has gone.
-async::Task<Result<>> pump(std::shared_ptr<LiveCall> live, StreamTimes times, http::BodyWriter& out) {
-    Clock::time_point spoke = Clock::now();
-    while (true) {
-        std::string bytes = live->take_text();
-        if (bytes.empty() && live->ending()) break;
-        if (bytes.empty() && Clock::now() - spoke >= times.keep_alive) bytes = kComment;
-        if (!bytes.empty()) {
-            if (auto written = co_await out.write(bytes); !written) co_return written;
-            spoke = Clock::now();
-        } else if (out.client_gone()) {
-            co_return fail(ErrorCode::canceled, "The client of a response went away.");
-        }
-        co_await live->wait_for(times.look_every);
-    }
-    if (std::holds_alternative<core::Succeeded>(*live->ending())) co_return Result<>{};
-    co_return co_await out.write(render_error_event(*live->ending()));
-}
-
-async::Task<Result<>> send_events(std::shared_ptr<LiveCall> live, std::string begun, StreamTimes times,
-                                  http::BodyWriter& out) {
-    if (begun.empty() && !live->ending()) begun = kComment;
-    if (auto written = co_await out.write(begun); !written) co_return written;
-    co_return co_await pump(std::move(live), times, out);
+CallForm event_form() {
+    return {.keep_alive = ": still at work\n\n",
+            .refusal = [](const core::Ending& ending) { return to_response(to_problem(ending)); },
+            .failed_event = render_error_event};
 }
 
 }  // namespace
@@ -137,26 +112,8 @@ async::Task<Reply> ResponseRoutes::answer_whole(const AccountId& account, std::s
 async::Task<Reply> ResponseRoutes::answer_as_stream(const AccountId& account, std::string body) {
     auto request = to_model_request(body);
     if (!request) co_return refuse(request.error());
-    auto live = std::make_shared<LiveCall>(co_await async::current_executor(), leaving_, *parts_.live,
-                                           account, std::move(*request));
-    const Clock::time_point until = Clock::now() + parts_.times.patience;
-    std::string begun;
-    while (begun.empty() && !live->ending() && Clock::now() < until) {
-        co_await live->wait_for(std::min(parts_.times.look_every, parts_.times.patience));
-        begun = live->take_text();
-    }
-    // Both may have come at once.
-    if (begun.empty()) begun = live->take_text();
-    const auto& ending = live->ending();
-    if (begun.empty() && ending && !std::holds_alternative<core::Succeeded>(*ending))
-        co_return std::unexpected(to_problem(*ending));
-    http::Response response;
-    response.headers.add("Content-Type", "text/event-stream");
-    response.headers.add("Cache-Control", "no-cache");
-    response.body = http::StreamBody([live, begun, times = parts_.times](http::BodyWriter& out) {
-        return send_events(live, begun, times, out);
-    });
-    co_return response;
+    auto live = std::make_shared<LiveCall>(executor_, leaving_, *parts_.live, account, std::move(*request));
+    co_return co_await answer_with_events(std::move(live), event_form(), parts_.times);
 }
 
 }  // namespace sheaf::dialect::sail

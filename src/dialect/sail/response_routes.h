@@ -1,25 +1,14 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <string>
 
-#include "dialect/live_call.h"
+#include "dialect/event_call.h"
 #include "dialect/sail/gate.h"
 #include "dialect/sail/sail.h"
 #include "http/router.h"
 
 namespace sheaf::dialect::sail {
-
-// How long a streamed response keeps quiet.
-struct StreamTimes {
-    // An answer that begins later than that begins with a comment, so that nobody gives up on it. Until then
-    // a failure is told by its status.
-    std::chrono::milliseconds patience{10'000};
-    std::chrono::milliseconds keep_alive{15'000};
-    // How often a call without news looks whether its client is still there.
-    std::chrono::milliseconds look_every{1'000};
-};
 
 // /responses: one request, answered at once, as a stream of events, or in the background; and any response by
 // its id, an item of a batch too. Outlives the router.
@@ -29,9 +18,10 @@ public:
         service::Batches* batches = nullptr;
         service::LiveRunner* live = nullptr;
         std::uint64_t body_bytes_max = 0;
-        StreamTimes times = {};
+        CallTimes times{.first_event = std::chrono::seconds{10}};  // of streams
     };
-    ResponseRoutes(async::Executor executor, Parts parts) : parts_(parts), leaving_(executor) {}
+    ResponseRoutes(async::Executor executor, Parts parts)
+        : executor_(executor), parts_(parts), leaving_(executor) {}
 
     void add_to(http::Router& router, Gate& gate);
     async::Task<Reply> retrieve(Call& call);
@@ -45,6 +35,7 @@ private:
     async::Task<Reply> answer_whole(const AccountId& account, std::string body);
     async::Task<Reply> answer_as_stream(const AccountId& account, std::string body);
 
+    async::Executor executor_;
     Parts parts_;
     async::TaskGroup leaving_;
 };

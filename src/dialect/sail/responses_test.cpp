@@ -120,7 +120,7 @@ TEST_F(SailResponses, KeepASlowStreamAliveWithComments) {
                           {.batches = &*batches,
                            .live = &live,
                            .body_bytes_max = 1000,
-                           .times = {.patience = 20ms, .keep_alive = 5ms, .look_every = 1ms}});
+                           .times = {.first_event = 20ms, .keep_alive = 5ms, .look_every = 1ms}});
     router.emplace();
     routes.add_to(*router, gate);
     boost::asio::steady_timer later(io, 80ms);

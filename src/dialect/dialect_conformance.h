@@ -38,6 +38,8 @@ class DialectSubject {
 public:
     virtual ~DialectSubject() = default;
     virtual Dialect& dialect() = 0;
+    // All that its clients call; more than the dialect's own where it shares paths with other vendors.
+    virtual void add_routes(http::Router& router) { dialect().add_routes(router); }
     // Whether the body is an error as the dialect tells it.
     virtual bool is_error(const std::string& body) const = 0;
 
@@ -50,6 +52,9 @@ public:
 
     virtual std::string print_id(const BatchId& id) const = 0;
     virtual std::optional<BatchId> parse_id(const std::string& id) const = 0;
+    // What may stand in an answer about a batch and tells it from the same answer about another: its id, and
+    // where there are such, the ids of its results and of the call.
+    virtual std::vector<std::string> ids_in(const Answered&, const std::string& id) const { return {id}; }
     virtual Asked retrieve(const std::string& id) = 0;
     virtual Asked cancel(const std::string& id) = 0;
     // Also where the dialect does not offer it.
@@ -82,7 +87,9 @@ public:
     using DialectWorld::assets;
     using DialectWorld::batches;
     using DialectWorld::build_batches;
+    using DialectWorld::build_files;
     using DialectWorld::call;
+    using DialectWorld::files;
     using DialectWorld::limits;
     using DialectWorld::live;
     async::Executor executor() { return io.get_executor(); }
@@ -96,6 +103,8 @@ protected:
     // What the account has: nothing of a refused call may be in it.
     std::size_t stored();
     Answered as_other(Asked asked);
+    // The body of an answer about a batch; the same for every batch of which the same is told.
+    std::string told(const Answered& answered, const std::string& id) const;
 
     std::unique_ptr<DialectSubject> subject;
 };

@@ -14,6 +14,7 @@
 #include "service/accounts.h"
 #include "service/assets_world.h"
 #include "service/batches.h"
+#include "service/files.h"
 #include "service/live.h"
 
 // What the tests of dialects share: accounts and batches whose store is in memory, a model that answers as it
@@ -133,6 +134,14 @@ protected:
         batches.emplace(async::Blocking<store::Batches>(store->batches(), store_lane), lane, clock, limits,
                         [] {});
     }
+    void build_files() {
+        files.emplace(service::Files::Parts{.store = {store->files(), store_lane},
+                                            .batches = {store->batches(), store_lane},
+                                            .blobs = {blobs, lane},
+                                            .lane = &lane,
+                                            .clock = &clock,
+                                            .limits = limits});
+    }
 
     std::string new_key(const std::string& account) {
         const service::NewKey made = service::make_key({account}, clock.now());
@@ -217,6 +226,7 @@ protected:
     std::optional<service::Accounts> accounts{std::in_place,
                                               async::Blocking<store::Keys>(store->keys(), store_lane), clock};
     std::optional<service::Batches> batches;
+    std::optional<service::Files> files;
     ScriptedLive live;
     std::optional<http::Router> router;
 };

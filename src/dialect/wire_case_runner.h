@@ -46,7 +46,7 @@ protected:
         for (const WireCase& one : cases) {
             SCOPED_TRACE(file.filename().string() + ":" + std::to_string(one.line) + " " + one.name);
             ASSERT_FALSE(one.checks.empty());
-            const std::string before = this->stored();
+            const auto before = this->stored();
             const Answered answered = this->call(to_call(one));
             check_every(answered);
             for (const std::string& text : one.checks) check(one, answered, text);

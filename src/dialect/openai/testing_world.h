@@ -9,7 +9,6 @@
 #include "dialect/openai/openai.h"
 #include "dialect/spooling.h"
 #include "jsonl/document.h"
-#include "service/files.h"
 
 namespace sheaf::dialect::openai {
 
@@ -41,6 +40,13 @@ inline std::string chat_line(std::string_view custom_id, std::string_view more =
         custom_id, more);
 }
 
+// The body of a call that makes a batch of an input file.
+inline std::string batch_body(std::string_view file, std::string_view more = "",
+                              std::string_view endpoint = "/v1/chat/completions") {
+    return fmt::format(R"({{"input_file_id":"{}","endpoint":"{}","completion_window":"24h"{}}})", file,
+                       endpoint, more);
+}
+
 // What the tests of this dialect share: its routes over real services, whose ports are in memory. The shared
 // paths are this dialect's alone.
 class OpenAiWorld : public DialectWorld {
@@ -52,12 +58,7 @@ protected:
     void build() {
         stop_dialect();
         build_batches();
-        files.emplace(service::Files::Parts{.store = {store->files(), store_lane},
-                                            .batches = {store->batches(), store_lane},
-                                            .blobs = {blobs, lane},
-                                            .lane = &lane,
-                                            .clock = &clock,
-                                            .limits = limits});
+        build_files();
         dialect = make_openai_dialect({io.get_executor(), *accounts, *batches, *files, live, dialect_limits});
         router.emplace();
         dialect->add_routes(*router);
@@ -107,11 +108,6 @@ protected:
         return bytes;
     }
 
-    static std::string batch_body(std::string_view file, std::string_view more = "",
-                                  std::string_view endpoint = "/v1/chat/completions") {
-        return fmt::format(R"({{"input_file_id":"{}","endpoint":"{}","completion_window":"24h"{}}})", file,
-                           endpoint, more);
-    }
     // The id of a batch of so many items, named a0, a1, …
     std::string make_batch(int items, std::string_view more = "") {
         std::string lines;
@@ -120,18 +116,21 @@ protected:
         EXPECT_EQ(answered.status, 200) << answered.body;
         return text_at(answered.body, "/id");
     }
+    // What the lists show, to tell whether a refused call left anything.
+    std::string stored() {
+        return get("/batches").body + std::to_string(run(files->list({.account = kTeam}))->rows.size());
+    }
     std::string batch(const std::string& id) { return get("/batches/" + id).body; }
     std::string status(const std::string& id) { return text_at(batch(id), "/status"); }
 
     void work(const std::string& batch_id, std::uint32_t count, const core::Ending& ending) {
-        DialectWorld::work(*parse_batch(batch_id), count, ending, dialect->codec());
+        DialectWorld::work(*parse_batch_id(batch_id), count, ending, dialect->codec());
     }
     void publish(const std::string& batch_id) {
-        DialectWorld::publish(*parse_batch(batch_id), dialect->codec());
+        DialectWorld::publish(*parse_batch_id(batch_id), dialect->codec());
     }
 
     Limits dialect_limits;
-    std::optional<service::Files> files;
     std::unique_ptr<Dialect> dialect;
 
 private:

@@ -113,6 +113,7 @@ struct Engine::Parts {
     std::unique_ptr<service::Batches> batches;
     std::unique_ptr<service::Assets> assets;
     std::unique_ptr<service::Files> files;
+    std::unique_ptr<service::Webhooks> webhooks;
     std::vector<std::unique_ptr<dialect::Dialect>> dialects;
     std::unique_ptr<dialect::V1Routes> v1_routes;
     std::unique_ptr<dialect::native::BatchApi> batch_api;
@@ -226,6 +227,7 @@ http::Router Engine::Parts::build_dialects() {
                                                         .batches = *batches,
                                                         .assets = *assets,
                                                         .live = *dispatcher,
+                                                        .webhooks = *webhooks,
                                                         .public_url = config.public_url,
                                                         .requests_per_minute = config.requests_per_minute});
     const std::vector<dialect::ParseBatchId> batch_ids{
@@ -275,6 +277,8 @@ void Engine::Parts::build_services() {
                                                                    .lane = &file_lane,
                                                                    .clock = &clock,
                                                                    .limits = config.limits});
+    webhooks = std::make_unique<service::Webhooks>(
+        async::Blocking<store::Outbox>(store->outbox(), store_lane));
     http::Router router = build_dialects();
     add_status_routes(router, {.accounts = *accounts, .media = *media, .store = *store});
     server = std::make_unique<http::Server>(io, std::move(router), config.server);

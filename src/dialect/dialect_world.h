@@ -15,6 +15,7 @@
 #include "service/assets_world.h"
 #include "service/batches.h"
 #include "service/live.h"
+#include "service/webhooks.h"
 
 // What the tests of dialects share: accounts and batches whose store is in memory, a model that answers as it
 // is told, and calls of routes without a socket.
@@ -217,6 +218,7 @@ protected:
     std::optional<service::Accounts> accounts{std::in_place,
                                               async::Blocking<store::Keys>(store->keys(), store_lane), clock};
     std::optional<service::Batches> batches;
+    service::Webhooks webhooks{async::Blocking<store::Outbox>(store->outbox(), store_lane)};
     ScriptedLive live;
     std::optional<http::Router> router;
 };

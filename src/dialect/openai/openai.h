@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/item_codec.h"
+#include "core/webhook.h"
 #include "dialect/dialect.h"
 #include "service/accounts.h"
 #include "service/batches.h"
@@ -57,6 +58,9 @@ std::unique_ptr<core::ItemCodec> make_codec(Limits limits = {});
 
 // "batch_" and 32 hex digits.
 std::optional<BatchId> parse_batch_id(std::string_view text);
+
+// Tells webhooks that a batch is completed, failed, expired or cancelled, once that is what GET shows.
+std::unique_ptr<core::EventRenderer> make_event_renderer();
 
 }  // namespace sheaf::dialect::openai
 

@@ -38,7 +38,7 @@ async::Task<http::Response> BatchRoutes::create(http::Request& request, service:
 }
 
 async::Task<Checked<core::Batch>> BatchRoutes::find(Call& call) {
-    const auto id = parse_batch(call.name());
+    const auto id = parse_batch_id(call.name());
     if (!id) co_return refuse_unknown(call.name());
     auto batch = co_await batches_->find(call.account, *id);
     if (!batch && batch.error().code == ErrorCode::not_found) co_return refuse_unknown(call.name());
@@ -55,7 +55,7 @@ async::Task<Reply> BatchRoutes::list(Call& call) {
     query.dialect = kDialectName;
     query.count = *limit;
     if (const auto after = call.request.parameter("after")) {
-        query.older_than = parse_batch(*after);
+        query.older_than = parse_batch_id(*after);
         // Whatever no batch was ever called: there is nothing after it.
         if (!query.older_than) co_return json_response(render_list<core::Batch>({}, false, write_batch));
     }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "dialect/openai/openai.h"
 
 namespace sheaf::dialect::openai {
 namespace {
@@ -102,7 +103,7 @@ std::string render_request_id(const ItemId& id) {
     return to_hex(std::span(hash).first<16>());
 }
 
-std::optional<BatchId> parse_batch(std::string_view text) {
+std::optional<BatchId> parse_batch_id(std::string_view text) {
     const auto raw = parse_hex(kBatch, text);
     if (!raw || raw->ordinal != 0) return std::nullopt;
     return BatchId{raw->seconds, raw->random};

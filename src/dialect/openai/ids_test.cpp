@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dialect/openai/openai.h"
+
 namespace sheaf::dialect::openai {
 namespace {
 
@@ -26,7 +28,7 @@ TEST(OpenAiIds, HaveTheVendorsFormAndReadBack) {
         ASSERT_TRUE(batch_id.starts_with("batch_"));
         ASSERT_EQ(batch_id.size(), 6U + 32U);
         ASSERT_TRUE(is_hex(batch_id.substr(6)));
-        ASSERT_EQ(parse_batch(batch_id), batch);
+        ASSERT_EQ(parse_batch_id(batch_id), batch);
 
         const FileId file{raw};
         const std::string file_id = render_id(file);
@@ -56,8 +58,8 @@ TEST(OpenAiIds, AreNothingButThemselves) {
     std::string upper = upload;
     std::ranges::transform(upper, upper.begin(), [](char c) { return c == 'a' ? 'A' : c; });
     EXPECT_TRUE(upper == upload || !parse_upload(upper));
-    EXPECT_FALSE(parse_batch("batch_id"));
-    EXPECT_FALSE(parse_batch(to_string(BatchId{1, 2})));
+    EXPECT_FALSE(parse_batch_id("batch_id"));
+    EXPECT_FALSE(parse_batch_id(to_string(BatchId{1, 2})));
 }
 
 TEST(OpenAiIds, OfLinesAreOfTheirItems) {

@@ -32,13 +32,14 @@ protected:
         return ids;
     }
     core::Lease claim_one(const std::string& id) {
-        auto claimed = store->items().claim({.batch = *parse_batch(id), .count_max = 1, .now = clock.now()});
+        auto claimed =
+            store->items().claim({.batch = *parse_batch_id(id), .count_max = 1, .now = clock.now()});
         EXPECT_TRUE(claimed);
         EXPECT_EQ(claimed->leases.size(), 1U);
         return claimed->leases.front();
     }
     void finish(const std::string& id, const core::Lease& lease, const core::Succeeded& ending) {
-        const auto row = store->batches().find(kTeam, *parse_batch(id));
+        const auto row = store->batches().find(kTeam, *parse_batch_id(id));
         const store::ItemResult result{lease.item.id,
                                        lease.epoch,
                                        core::ItemState::succeeded,
@@ -240,12 +241,12 @@ TEST_F(OpenAiBatches, LoseTheirBytesWhenTheirFilesWereAskedToExpire) {
     work(id, 1, good());
     publish(id);
     const std::string output = text_at(batch(id), "/output_file_id");
-    const auto row = store->batches().find(kTeam, *parse_batch(id));
+    const auto row = store->batches().find(kTeam, *parse_batch_id(id));
     ASSERT_TRUE(row->archive_at);
     EXPECT_EQ(*row->archive_at, row->expires_at + 2h);
     clock.advance(3600s);
     EXPECT_EQ(read_file(output), "not_found");
-    ASSERT_TRUE(store->batches().archive(*parse_batch(id), clock.now()));
+    ASSERT_TRUE(store->batches().archive(*parse_batch_id(id), clock.now()));
     EXPECT_EQ(status(id), "completed");
     EXPECT_EQ(text_at(batch(id), "/output_file_id"), output);
 }
@@ -287,7 +288,7 @@ TEST_F(OpenAiBatches, AreListedNewestFirstInPagesThatSurviveRemovals) {
         paged.insert(paged.end(), ids.begin(), ids.end());
         if (text_at(page, "/has_more") == "false") break;
         query = "?limit=2&after=" + ids.back();
-        for (const std::string& id : ids) ASSERT_TRUE(run(batches->remove(kTeam, *parse_batch(id))));
+        for (const std::string& id : ids) ASSERT_TRUE(run(batches->remove(kTeam, *parse_batch_id(id))));
     }
     EXPECT_EQ(paged, newest_first);
     EXPECT_EQ(listed("?after=after"), std::vector<std::string>{});

@@ -55,7 +55,7 @@ protected:
 TEST_P(OpenAiConservation, OutputAndErrorsAreWhatWasAccepted) {
     const int count = 1 + below(30);
     const std::string id = make_batch(count);
-    const BatchId batch_id = *parse_batch(id);
+    const BatchId batch_id = *parse_batch_id(id);
     const int fate = below(3);  // 0: it is let run, 1: canceled under way, 2: its time runs out
     int steps_left = below(12);
     while (true) {

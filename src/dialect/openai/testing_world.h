@@ -124,10 +124,10 @@ protected:
     std::string status(const std::string& id) { return text_at(batch(id), "/status"); }
 
     void work(const std::string& batch_id, std::uint32_t count, const core::Ending& ending) {
-        DialectWorld::work(*parse_batch(batch_id), count, ending, dialect->codec());
+        DialectWorld::work(*parse_batch_id(batch_id), count, ending, dialect->codec());
     }
     void publish(const std::string& batch_id) {
-        DialectWorld::publish(*parse_batch(batch_id), dialect->codec());
+        DialectWorld::publish(*parse_batch_id(batch_id), dialect->codec());
     }
 
     Limits dialect_limits;

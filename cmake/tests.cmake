@@ -15,7 +15,7 @@ foreach(source IN LISTS benches)
   target_precompile_headers(${name} REUSE_FROM sheaf_async)
 endforeach()
 
-# The chat backend is tested against a model server in a process of its own.
+# What speaks to model servers is tested against one in a process of its own.
 if(TARGET backend_test)
   add_dependencies(backend_test model_stand_in)
 endif()

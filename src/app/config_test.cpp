@@ -13,13 +13,41 @@ std::string fault_of(std::string_view toml) {
     return config ? "none" : config.error().message;
 }
 
-TEST(Config, WithoutAnythingTheEmbeddedModelServes) {
+TEST(Config, WithoutAnythingTheEmbeddedModelsServe) {
     const auto config = parse_config("", "defaults");
     ASSERT_TRUE(config);
-    ASSERT_EQ(config->models.size(), 1U);
+    ASSERT_EQ(config->models.size(), 2U);
     EXPECT_EQ(config->models[0].name, "pegasus1.5");
     EXPECT_EQ(config->models[0].backend, BackendKind::scene);
+    EXPECT_EQ(config->models[1].name, "practice");
+    EXPECT_EQ(config->models[1].backend, BackendKind::scripted);
     EXPECT_EQ(config->listen, "127.0.0.1:8080") << "loopback unless told otherwise";
+}
+
+TEST(Config, ReadsWhatTheVendorsMayBeSetTo) {
+    const auto config = parse_config(R"(
+        v1_batches = "sail"
+        [limits]
+        batch_time_s = 60
+        [anthropic]
+        refuses_sampling = true
+        batch_items_max = 5
+        [openai]
+        batch_lines_max = 7
+        [sail]
+        batch_bytes_max = 5000
+    )",
+                                     "test.toml");
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->v1_batches, dialect::SharedList::sail);
+    EXPECT_TRUE(config->anthropic_refuses_sampling);
+    EXPECT_EQ(config->anthropic.batch_items_max, 5U);
+    EXPECT_EQ(config->anthropic.batch_time, 60s) << "what expires does so after the same time everywhere";
+    EXPECT_EQ(config->openai.batch_time, 60s);
+    EXPECT_EQ(config->openai.lines_max, 7U);
+    EXPECT_EQ(config->sail.body_bytes_max, 5000U);
+    EXPECT_NE(fault_of("v1_batches = \"other\""), "none");
+    EXPECT_NE(fault_of("[anthropic]\nrefuses_sampling = 1"), "none");
 }
 
 TEST(Config, ReadsWhatIsSet) {

@@ -154,9 +154,9 @@ Result<> Engine::Parts::open_stores() {
     auto opened = store::open_sqlite_store({.directory = config.data});
     if (!opened) return std::unexpected(opened.error());
     store = std::move(*opened);
-    auto files = blob::open_local_blobs(config.data / "blobs");
-    if (!files) return std::unexpected(files.error());
-    blobs = std::move(*files);
+    auto local = blob::open_local_blobs(config.data / "blobs");
+    if (!local) return std::unexpected(local.error());
+    blobs = std::move(*local);
     auto key = read_or_make_signing_key(config.data / "signing.key");
     if (!key) return std::unexpected(key.error());
     signing_key = std::move(*key);

@@ -12,6 +12,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "backend/backend.h"
@@ -32,6 +33,8 @@ public:
     virtual Job job(core::OutputFormat output) = 0;
     // A job that would take 10 s or more.
     virtual Job slow_job() = 0;
+    // What a model request says to take as long.
+    virtual std::string slow_words() = 0;
 };
 
 struct BackendCase {
@@ -64,9 +67,7 @@ protected:
     }
 
     std::optional<core::Answer> answer(Job job) {
-        std::vector<Job> jobs;
-        jobs.push_back(std::move(job));
-        const auto outcome = run_all(std::move(jobs)).front();
+        const auto outcome = outcome_of(std::move(job));
         if (!outcome) return std::nullopt;
         if (const auto* refused = std::get_if<core::Refused>(&*outcome))
             ADD_FAILURE() << refused->failure.code << ": " << refused->failure.message;
@@ -74,6 +75,39 @@ protected:
             ADD_FAILURE() << broken->failure.message;
         const auto* good = std::get_if<core::Answer>(&*outcome);
         return good == nullptr ? std::nullopt : std::optional(*good);
+    }
+
+    std::optional<core::Outcome> outcome_of(Job job) {
+        std::vector<Job> jobs;
+        jobs.push_back(std::move(job));
+        return run_all(std::move(jobs)).front();
+    }
+
+    // Whether the job is still under way after a moment, and ends soon and without an outcome when canceled.
+    void expect_that_canceling_stops(Job job);
+
+    static Job a_model_job(core::Protocol protocol, std::string_view words) {
+        Job job;
+        job.inference = core::ModelRequest{
+            .protocol = protocol, .model = "the-model", .body = a_request(protocol, words)};
+        return job;
+    }
+
+    // `words` need no escaping.
+    static std::string a_request(core::Protocol protocol, std::string_view words) {
+        switch (protocol) {
+            case core::Protocol::chat_completions:
+                return fmt::format(R"({{"model":"the-model","messages":[{{"role":"user","content":"{}"}}]}})",
+                                   words);
+            case core::Protocol::messages:
+                return fmt::format(
+                    R"({{"model":"the-model","max_tokens":99,"messages":[{{"role":"user","content":"{}"}}]}})",
+                    words);
+            case core::Protocol::responses:
+            case core::Protocol::embeddings:
+                return fmt::format(R"({{"model":"the-model","input":"{}"}})", words);
+        }
+        return "";
     }
 
     static core::JsonOutput a_json_output() {

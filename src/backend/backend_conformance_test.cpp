@@ -12,6 +12,27 @@
 
 namespace sheaf::backend {
 
+void BackendConformance::expect_that_canceling_stops(Job slow) {
+    async::TaskGroup group(context_.get_executor());
+    bool ended_by_itself = false;
+    const auto run = [this, &ended_by_itself](Job job) -> async::Task<void> {
+        co_await subject_->backend().run(std::move(job));
+        ended_by_itself = true;
+    };
+    group.spawn(run(std::move(slow)));
+    context_.restart();
+    context_.run_for(std::chrono::milliseconds{300});
+    ASSERT_EQ(group.size(), 1U) << "the slow job is not slow";
+    const auto stopped_at = std::chrono::steady_clock::now();
+    group.stop();
+    boost::asio::co_spawn(context_, group.wait_until_empty(), [&](std::exception_ptr) { context_.stop(); });
+    context_.restart();
+    context_.run_for(std::chrono::seconds{20});
+    EXPECT_EQ(group.size(), 0U);
+    EXPECT_FALSE(ended_by_itself);
+    EXPECT_LT(std::chrono::steady_clock::now() - stopped_at, std::chrono::seconds{3});
+}
+
 TEST_P(BackendConformance, AnswersInText) {
     const auto good = answer(subject_->job(core::TextOutput{}));
     ASSERT_TRUE(good);
@@ -81,32 +102,13 @@ TEST_P(BackendConformance, RunsSeveralAtOnce) {
 }
 
 TEST_P(BackendConformance, StopsSoonWhenItIsCanceled) {
-    async::TaskGroup group(context_.get_executor());
-    bool ended_by_itself = false;
-    const auto run = [this, &ended_by_itself](Job job) -> async::Task<void> {
-        co_await subject_->backend().run(std::move(job));
-        ended_by_itself = true;
-    };
-    group.spawn(run(subject_->slow_job()));
-    context_.restart();
-    context_.run_for(std::chrono::milliseconds{300});
-    ASSERT_EQ(group.size(), 1U) << "the slow job is not slow";
-    const auto stopped_at = std::chrono::steady_clock::now();
-    group.stop();
-    boost::asio::co_spawn(context_, group.wait_until_empty(), [&](std::exception_ptr) { context_.stop(); });
-    context_.restart();
-    context_.run_for(std::chrono::seconds{20});
-    EXPECT_EQ(group.size(), 0U);
-    EXPECT_FALSE(ended_by_itself);
-    EXPECT_LT(std::chrono::steady_clock::now() - stopped_at, std::chrono::seconds{3});
+    expect_that_canceling_stops(subject_->slow_job());
 }
 
 TEST_P(BackendConformance, RefusesAWindowOutsideTheVideo) {
     auto job = subject_->job(a_segments_output());
     std::get<core::VideoAnalysis>(job.inference).start_time = 1e6;
-    std::vector<Job> jobs;
-    jobs.push_back(std::move(job));
-    const auto outcome = run_all(std::move(jobs)).front();
+    const auto outcome = outcome_of(std::move(job));
     ASSERT_TRUE(outcome);
     EXPECT_TRUE(std::holds_alternative<core::Refused>(*outcome));
 }

@@ -59,6 +59,13 @@ void ServerRoster::rest(std::size_t server, SteadyTime until) {
     entries_[server].rests_until = until;
 }
 
+SteadyTime ServerRoster::free_at(SteadyTime now) const {
+    auto earliest = SteadyTime::max();
+    for (const Entry& entry : entries_)
+        if (!entry.is_ejected) earliest = std::min(earliest, std::max(entry.rests_until, now));
+    return earliest == SteadyTime::max() ? now : earliest;
+}
+
 SteadyTime ServerRoster::probe_due(std::size_t server) const {
     const Entry& entry = entries_[server];
     return entry.is_ejected ? entry.out_until : entry.heard_at + rules_.probe_every;

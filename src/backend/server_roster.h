@@ -38,6 +38,9 @@ public:
     // It wants no more work until then.
     void rest(std::size_t server, SteadyTime until);
 
+    // When one of them takes work, which may be now; when all are ejected, now.
+    SteadyTime free_at(SteadyTime now) const;
+
     bool is_ejected(std::size_t server) const { return entries_[server].is_ejected; }
     // When it should be asked whether it answers, if nothing is heard of it before.
     SteadyTime probe_due(std::size_t server) const;

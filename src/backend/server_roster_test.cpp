@@ -77,6 +77,19 @@ TEST(ServerRoster, AServerThatRestsIsAskedAfterTheOthersAndBeforeTheEjected) {
     EXPECT_EQ(roster.choose(kNow + 5s), 1U) << "its rest is over, and it has fewer calls";
 }
 
+TEST(ServerRoster, TellsWhenOneOfThemTakesWork) {
+    ServerRoster roster(2, kRules);
+    roster.rest(0, kNow + 5s);
+    EXPECT_EQ(roster.free_at(kNow), kNow);
+    roster.rest(1, kNow + 9s);
+    EXPECT_EQ(roster.free_at(kNow), kNow + 5s);
+    EXPECT_EQ(roster.free_at(kNow + 6s), kNow + 6s);
+    eject(roster, 0, kNow);
+    EXPECT_EQ(roster.free_at(kNow), kNow + 9s);
+    eject(roster, 1, kNow);
+    EXPECT_EQ(roster.free_at(kNow), kNow);
+}
+
 TEST(ServerRoster, EveryFurtherEjectionIsLongerUpToALimit) {
     ServerRoster roster(1, kRules);
     auto now = kNow;

@@ -186,6 +186,20 @@ async::Task<void> Servers::probe(std::size_t server) {
          response ? fmt::format("it answered {}", response->status) : response.error().message);
 }
 
+core::Outcome Servers::outcome_of(const http::ClientResponse& response) const {
+    auto outcome = outcome_of_status(response, options_.key, SystemClock().now());
+    auto* overloaded = std::get_if<core::Overloaded>(&outcome);
+    if (overloaded == nullptr || !overloaded->retry_after || servers_.size() == 1) return outcome;
+    const auto now = Clock::now();
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(roster_.free_at(now) - now);
+    overloaded->retry_after = std::min(*overloaded->retry_after, wait);
+    return outcome;
+}
+
+core::Outcome Servers::outcome_of(const Error& error) const {
+    return outcome_of_error(error, options_.answer_time, options_.key);
+}
+
 async::Task<void> Servers::stop() {
     is_stopped_ = true;
     tasks_.stop();

@@ -10,6 +10,7 @@
 #include "backend/server_roster.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "core/outcome.h"
 #include "http/client.h"
 
 namespace sheaf::backend {
@@ -47,6 +48,11 @@ public:
     // As http::Client has them. Canceling the caller throws, whatever came of the call.
     async::Task<Result<http::ClientResponse>> send(ServerCall call);
     async::Task<Result<http::ClientResponse>> send_streaming(ServerCall call, http::Client::Sink sink);
+
+    // What an answer without a good status means (refusal.h). Nobody need wait for a server that asked for it
+    // while another takes work.
+    core::Outcome outcome_of(const http::ClientResponse& response) const;
+    core::Outcome outcome_of(const Error& error) const;
 
     // Ends the probes. Must come before the end if a call was made while the executor runs on.
     async::Task<void> stop();

@@ -169,6 +169,21 @@ TEST_F(ServersTest, AServerThatAsksForLessRestsWhileAnotherServes) {
     EXPECT_EQ(other.calls, 7);
 }
 
+TEST_F(ServersTest, AnItemWaitsForNoServerWhileAnotherTakesWork) {
+    Answering busy;
+    Answering other;
+    busy.status = other.status = 429;
+    use({busy.url(), other.url()});
+    const auto wait = [&] {
+        call();
+        http::ClientResponse response{.status = 429};
+        response.headers.add("Retry-After", "30");
+        return *std::get<core::Overloaded>(servers_->outcome_of(response)).retry_after;
+    };
+    EXPECT_EQ(wait(), 0s) << "the other was not asked yet";
+    EXPECT_GT(wait(), 20s) << "both want rest";
+}
+
 TEST_F(ServersTest, SomebodyIsAskedWhenAllAreEjected) {
     Answering first;
     Answering second;

@@ -1,15 +1,10 @@
 #include "cli/api.h"
 
-#include <array>
-
 #include <fmt/format.h>
 
 #include "async/timer.h"
-#include "base/hash.h"
-#include "base/id.h"
-#include "cli/console.h"
+#include "cli/answers.h"
 #include "cli/json.h"
-#include "jsonl/document.h"
 #include "jsonl/writer.h"
 
 namespace sheaf::cli {
@@ -17,53 +12,9 @@ namespace {
 
 constexpr std::chrono::seconds kCallTime{60};
 constexpr std::chrono::minutes kChunkTime{10};
-constexpr std::chrono::hours kResultsTime{1};
-constexpr std::array kPauses{std::chrono::seconds{1}, std::chrono::seconds{2}, std::chrono::seconds{4}};
-// A result line carries one analysis; one that is larger than this is not ours to hold.
-constexpr std::size_t kLineBytesMax = 64U << 20;
 constexpr std::uint64_t kChunkBytesMax = 256U << 20;
-
-std::string error_message(std::string_view body) {
-    const auto document = jsonl::Document::parse(body);
-    if (!document) return {};
-    if (auto flat = string_member(document->root(), "message")) return *flat;
-    const auto error = member(document->root(), "error");
-    return error ? string_member(*error, "message").value_or("") : "";
-}
-
-std::unexpected<Failure> strange(std::string_view what) {
-    return give_up(ExitCode::no_server, fmt::format("The server's answer makes no sense: {}.", what));
-}
-
-Outcome<jsonl::Document> parse_answer(std::string_view body) {
-    auto document = jsonl::Document::parse(body);
-    if (!document || !document->root().is_object()) return strange("it is not a JSON object");
-    return std::move(*document);
-}
-
-Outcome<BatchState> to_batch(const Json& json) {
-    BatchState batch;
-    const auto id = string_member(json, "batch_id");
-    const auto status = string_member(json, "status");
-    if (!id || !status) return strange("a batch without id or status");
-    batch.batch_id = *id;
-    batch.status = *status;
-    batch.created_at = string_member(json, "created_at").value_or("");
-    batch.total = number_member(json, "total_items").value_or(0);
-    batch.queued = number_member(json, "queued_items").value_or(0);
-    batch.processing = number_member(json, "processing_items").value_or(0);
-    batch.ready = number_member(json, "ready_items").value_or(0);
-    batch.failed = number_member(json, "failed_items").value_or(0);
-    batch.canceled = number_member(json, "canceled_items").value_or(0);
-    batch.json = simdjson::minify(json);
-    return batch;
-}
-
-Outcome<BatchState> parse_batch(const std::string& body) {
-    auto document = parse_answer(body);
-    if (!document) return std::unexpected(document.error());
-    return to_batch(document->root());
-}
+// Where a server's address may end that was given as the base URL of an SDK.
+constexpr std::string_view kAnalyses = "/v1.3";
 
 std::vector<ChunkUrl> to_urls(const Json& json) {
     std::vector<ChunkUrl> urls;
@@ -87,22 +38,6 @@ std::string strip_quotes(std::string_view etag) {
 
 }  // namespace
 
-Failure explain_status(int status, std::string_view body) {
-    const std::string said = to_printable(error_message(body), Lines::join);
-    if (status == 401 || status == 403) {
-        return {ExitCode::no_server, fmt::format("The server refused the key{}{}; give one with --key or "
-                                                 "SHEAF_API_KEY (`sheaf keys create` makes one).",
-                                                 said.empty() ? "" : ": ", said)};
-    }
-    const bool may_pass = status == 408 || status == 429 || status >= 500;
-    ExitCode exit_code = may_pass || status < 400 ? ExitCode::no_server : ExitCode::usage;
-    if (status == 404) exit_code = ExitCode::not_found;
-    if (status == 409) exit_code = ExitCode::conflict;
-    if (said.empty())
-        return {exit_code, fmt::format("The server answered with status {}.", status), may_pass};
-    return {exit_code, fmt::format("The server says: {}", said), may_pass};
-}
-
 Failure Api::explain(const Error& error) const {
     if (error.code == ErrorCode::invalid) return {ExitCode::usage, error.message};
     const bool may_pass = error.code == ErrorCode::unavailable || error.code == ErrorCode::timed_out;
@@ -120,7 +55,7 @@ Outcome<std::unique_ptr<Api>> Api::make(async::Executor executor, std::string se
     if (!client) return give_up(ExitCode::usage, fmt::format("--server: {}", client.error().message));
     const std::size_t path = server.find('/', server.find("://") + 3);
     std::string prefix = path == std::string::npos ? "" : server.substr(path);
-    if (!prefix.ends_with("/v1.3")) prefix += "/v1.3";
+    if (prefix.ends_with(kAnalyses)) prefix.resize(prefix.size() - kAnalyses.size());
     return std::unique_ptr<Api>(
         new Api(executor, std::move(server), std::move(prefix), std::move(key), std::move(*client)));
 }
@@ -149,7 +84,7 @@ async::Task<Outcome<UploadSession>> Api::open_upload(std::string file_name, std:
         .member("type", "video")
         .member("total_size", bytes)
         .close_object();
-    const auto answer = co_await call(request("POST", "/assets/multipart-uploads", body.take()), 201);
+    const auto answer = co_await call(request("POST", "/v1.3/assets/multipart-uploads", body.take()), 201);
     if (!answer) co_return std::unexpected(answer.error());
     const auto document = parse_answer(*answer);
     if (!document) co_return std::unexpected(document.error());
@@ -173,7 +108,7 @@ async::Task<Outcome<std::vector<ChunkUrl>>> Api::sign_chunks(std::string upload_
     jsonl::Writer body;
     body.open_object().member("start", start).member("count", count).close_object();
     const std::string path =
-        fmt::format("/assets/multipart-uploads/{}/presigned-urls", http::percent_encode(upload_id));
+        fmt::format("/v1.3/assets/multipart-uploads/{}/presigned-urls", http::percent_encode(upload_id));
     const auto answer = co_await call(request("POST", path, body.take()), 200);
     if (!answer) co_return std::unexpected(answer.error());
     const auto document = parse_answer(*answer);
@@ -203,8 +138,9 @@ async::Task<Outcome<std::string>> Api::put_chunk(std::string url, std::string by
             co_return strip_quotes(*etag);
         }
         Failure failure = answer ? explain_status(answer->status, answer->body) : explain(answer.error());
-        if (attempt == kPauses.size() || !failure.may_pass) co_return std::unexpected(std::move(failure));
-        co_await async::sleep_for(kPauses[attempt]);
+        if (attempt == kRetryPauses.size() || !failure.may_pass)
+            co_return std::unexpected(std::move(failure));
+        co_await async::sleep_for(kRetryPauses[attempt]);
     }
 }
 
@@ -216,14 +152,16 @@ async::Task<Outcome<>> Api::report_chunks(std::string upload_id, std::vector<Upl
         body.member("proof_type", "etag").member("chunk_size", chunk.bytes).close_object();
     }
     body.close_array().close_object();
-    const std::string path = fmt::format("/assets/multipart-uploads/{}", http::percent_encode(upload_id));
+    const std::string path =
+        fmt::format("/v1.3/assets/multipart-uploads/{}", http::percent_encode(upload_id));
     const auto answer = co_await call(request("POST", path, body.take()), 200);
     if (!answer) co_return std::unexpected(answer.error());
     co_return Outcome<>{};
 }
 
 async::Task<Outcome<AssetState>> Api::find_asset(std::string asset_id) {
-    const auto answer = co_await call(request("GET", "/assets/" + http::percent_encode(asset_id), ""), 200);
+    const auto answer =
+        co_await call(request("GET", "/v1.3/assets/" + http::percent_encode(asset_id), ""), 200);
     if (!answer) co_return std::unexpected(answer.error());
     const auto document = parse_answer(*answer);
     if (!document) co_return std::unexpected(document.error());
@@ -232,95 +170,6 @@ async::Task<Outcome<AssetState>> Api::find_asset(std::string asset_id) {
     if (const auto error = member(document->root(), "error"))
         asset.error = string_member(*error, "message").value_or("");
     co_return asset;
-}
-
-async::Task<Outcome<CreatedBatch>> Api::create_batch(std::string body) {
-    http::ClientRequest create = request("POST", "/analyze/batches", std::move(body));
-    // Lets the server see that a repeated call is the same one: the batch is created once.
-    std::array<unsigned char, 16> random{};
-    fill_random(random.data(), random.size());
-    create.headers.add("Idempotency-Key", to_hex(random));
-    auto answer = co_await call(create, 201);
-    for (std::size_t attempt = 0; attempt < kPauses.size() && !answer && answer.error().may_pass; ++attempt) {
-        co_await async::sleep_for(kPauses[attempt]);
-        answer = co_await call(create, 201);
-    }
-    if (!answer) co_return std::unexpected(answer.error());
-    const auto document = parse_answer(*answer);
-    if (!document) co_return std::unexpected(document.error());
-    const auto id = string_member(document->root(), "batch_id");
-    if (!id) co_return strange("a batch without id");
-    co_return CreatedBatch{*id, number_member(document->root(), "total_items").value_or(0),
-                           std::move(*answer)};
-}
-
-async::Task<Outcome<BatchState>> Api::find_batch(std::string batch_id) {
-    const auto answer =
-        co_await call(request("GET", "/analyze/batches/" + http::percent_encode(batch_id), ""), 200);
-    if (!answer) co_return std::unexpected(answer.error());
-    co_return parse_batch(*answer);
-}
-
-async::Task<Outcome<BatchPage>> Api::list_batches(std::uint32_t page, std::uint32_t page_limit) {
-    const std::string path = fmt::format("/analyze/batches?page={}&page_limit={}", page, page_limit);
-    const auto answer = co_await call(request("GET", path, ""), 200);
-    if (!answer) co_return std::unexpected(answer.error());
-    const auto document = parse_answer(*answer);
-    if (!document) co_return std::unexpected(document.error());
-    const auto data = member(document->root(), "data");
-    if (!data || !data->is_array()) co_return strange("a list without data");
-    BatchPage found;
-    for (const Json entry : simdjson::dom::array(*data)) {
-        auto batch = to_batch(entry);
-        if (!batch) co_return std::unexpected(batch.error());
-        found.batches.push_back(std::move(*batch));
-    }
-    found.is_last = found.batches.size() < page_limit;
-    co_return found;
-}
-
-async::Task<Outcome<BatchState>> Api::cancel_batch(std::string batch_id) {
-    const std::string path = fmt::format("/analyze/batches/{}/cancel", http::percent_encode(batch_id));
-    const auto answer = co_await call(request("POST", path, ""), 202);
-    if (!answer) co_return std::unexpected(answer.error());
-    co_return parse_batch(*answer);
-}
-
-async::Task<Outcome<>> Api::delete_batch(std::string batch_id) {
-    const auto answer =
-        co_await call(request("DELETE", "/analyze/batches/" + http::percent_encode(batch_id), ""), 204);
-    if (!answer) co_return std::unexpected(answer.error());
-    co_return Outcome<>{};
-}
-
-async::Task<Outcome<>> Api::read_results(std::string batch_id, LineSink line) {
-    auto get = request("GET", fmt::format("/analyze/batches/{}/results", http::percent_encode(batch_id)), "");
-    get.time_max = kResultsTime;
-    std::string rest;
-    Outcome<> taken;
-    // Captured by reference: the sink is done when send_streaming returns.
-    const http::Client::Sink sink = [&](std::string_view bytes) {
-        while (!bytes.empty()) {
-            const std::size_t end = bytes.find('\n');
-            rest += bytes.substr(0, end);
-            if (rest.size() > kLineBytesMax) {
-                taken = strange("a line of a result without end");
-                return false;
-            }
-            if (end == std::string_view::npos) return true;
-            bytes.remove_prefix(end + 1);
-            if (!rest.empty()) taken = line(rest);
-            rest.clear();
-            if (!taken) return false;
-        }
-        return true;
-    };
-    const auto answer = co_await client_->send_streaming(std::move(get), sink);
-    if (!taken) co_return taken;
-    if (!answer) co_return std::unexpected(explain(answer.error()));
-    if (answer->status != 200) co_return std::unexpected(explain_status(answer->status, answer->body));
-    if (!rest.empty()) co_return strange("the last result line is cut off");
-    co_return Outcome<>{};
 }
 
 }  // namespace sheaf::cli

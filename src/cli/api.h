@@ -10,6 +10,7 @@
 #include "async/task.h"
 #include "base/secret.h"
 #include "cli/failure.h"
+#include "cli/request_file.h"
 #include "http/client.h"
 
 namespace sheaf::cli {
@@ -41,13 +42,14 @@ struct AssetState {
 
 struct BatchState {
     std::string batch_id;
-    std::string status;
+    std::string dialect;  // the API it came in by
+    std::string status;   // accepted, running, canceling; once it is over, why: completed, canceled …
+    bool is_over = false;
     std::string created_at;
-    std::uint64_t total = 0, queued = 0, processing = 0, ready = 0, failed = 0, canceled = 0;
+    std::uint64_t total = 0, queued = 0, running = 0, ready = 0, failed = 0, canceled = 0, expired = 0;
     std::string json;  // as it came
 
-    bool is_over() const { return status == "completed" || status == "canceled" || status == "expired"; }
-    std::uint64_t done() const { return ready + failed + canceled; }
+    std::uint64_t done() const { return ready + failed + canceled + expired; }
 };
 
 struct BatchPage {
@@ -56,13 +58,13 @@ struct BatchPage {
 };
 
 struct CreatedBatch {
-    std::string batch_id;
-    std::uint64_t total = 0;
-    std::string json;  // as it came
+    std::string batch_id;  // as its API prints it
+    std::string json;      // as it came
 };
 
-// The server's API in the TwelveLabs dialect, as far as the commands use it. docs/api/twelvelabs.md has it
-// whole.
+// The server's APIs as far as the commands use them: uploads and analyses in the TwelveLabs dialect, requests
+// in the dialect they were written for, and all that is done with batches below /sheaf/v1. docs/api has each
+// of them whole.
 //
 // Belongs to one executor. Failures are sentences for the user, with the exit code they mean.
 class Api {
@@ -78,9 +80,15 @@ public:
     async::Task<Outcome<>> report_chunks(std::string upload_id, std::vector<UploadedChunk> chunks);
     async::Task<Outcome<AssetState>> find_asset(std::string asset_id);
 
-    async::Task<Outcome<CreatedBatch>> create_batch(std::string body);
+    // A batch of analyses, from the body of the call that creates it.
+    async::Task<Outcome<CreatedBatch>> create_analyses(std::string body);
+    // A batch of requests, by the calls that its dialect has for it.
+    async::Task<Outcome<CreatedBatch>> create_requests(RequestFile requests);
+
+    // A batch of any dialect, by its id in any form.
     async::Task<Outcome<BatchState>> find_batch(std::string batch_id);
-    async::Task<Outcome<BatchPage>> list_batches(std::uint32_t page, std::uint32_t page_limit);
+    // Newest first, those older than `after`; empty: from the newest on.
+    async::Task<Outcome<BatchPage>> list_batches(std::string after, std::uint32_t count_max);
     async::Task<Outcome<BatchState>> cancel_batch(std::string batch_id);
     async::Task<Outcome<>> delete_batch(std::string batch_id);
     // Hands over each line without its end, in order. A line callback that returns a failure ends the call
@@ -99,17 +107,19 @@ private:
 
     http::ClientRequest request(std::string method, std::string path, std::string body) const;
     async::Task<Outcome<std::string>> call(http::ClientRequest request, int wanted_status);
+    // A call that creates a batch: tried again where that may help, under one key, so that it is created
+    // once. `id` is the member of the answer that has the batch's id.
+    async::Task<Outcome<CreatedBatch>> create(http::ClientRequest request, int wanted_status,
+                                              std::string_view id);
+    async::Task<Outcome<std::string>> upload_input(std::string lines);
     Failure explain(const Error& error) const;
 
     async::Executor executor_;
     std::string server_;
-    std::string prefix_;
+    std::string prefix_;  // of all paths
     Secret key_;
     std::unique_ptr<http::Client> client_;
     std::map<std::string, std::unique_ptr<http::Client>> chunk_clients_;  // by origin
 };
-
-// The failure that an answer of the server means.
-Failure explain_status(int status, std::string_view body);
 
 }  // namespace sheaf::cli

@@ -10,7 +10,7 @@
 namespace sheaf::cli {
 namespace {
 
-constexpr std::uint32_t kPageLimit = 50;
+constexpr std::uint32_t kPageMax = 100;
 
 async::Task<Outcome<ExitCode>> watch_batch(Session& session, BatchFlags flags) {
     session.if_interrupted =
@@ -21,7 +21,7 @@ async::Task<Outcome<ExitCode>> watch_batch(Session& session, BatchFlags flags) {
     if (flags.stream_results) {
         // Owned by this frame, which outlives the calls.
         changed = [&](const BatchState&) {
-            return printer.print_new(session.api, &progress, flags.batch_id, {});
+            return printer.print_new(session.api, &progress, flags.batch_id);
         };
     }
     const auto batch = co_await follow_batch(session.api, progress, flags.batch_id, changed);
@@ -37,15 +37,12 @@ async::Task<Outcome<ExitCode>> print_results(Session& session, BatchFlags flags)
     if (!target) co_return std::unexpected(target.error());
     const bool raw = flags.json || !flags.output.empty();
     ResultPrinter printer(target->file(), raw ? ResultForm::json_lines : ResultForm::text, {});
-    if (auto printed =
-            co_await printer.print_new(session.api, nullptr, flags.batch_id, {.finished_only = false});
-        !printed) {
+    if (auto printed = co_await printer.print_new(session.api, nullptr, flags.batch_id); !printed)
         co_return std::unexpected(printed.error());
-    }
     if (auto kept = target->keep(); !kept) co_return std::unexpected(kept.error());
     const auto batch = co_await session.api.find_batch(flags.batch_id);
     if (!batch) co_return std::unexpected(batch.error());
-    if (!batch->is_over()) {
+    if (!batch->is_over) {
         session.console.tell(fmt::format("The batch goes on: {}.", describe_counts(*batch)));
     }
     co_return exit_code_of(*batch);
@@ -71,14 +68,15 @@ async::Task<Outcome<ExitCode>> delete_batch(Session& session, BatchFlags flags) 
 
 async::Task<Outcome<ExitCode>> list_batches(Session& session, BatchFlags flags) {
     std::vector<BatchState> batches;
-    const std::uint32_t page_limit = std::clamp(flags.count, 1U, kPageLimit);
-    for (std::uint32_t page = 1; batches.size() < flags.count; ++page) {
-        auto found = co_await session.api.list_batches(page, page_limit);
-        if (!found) co_return std::unexpected(found.error());
-        for (BatchState& batch : found->batches) batches.push_back(std::move(batch));
-        if (found->is_last) break;
+    bool is_last = false;
+    while (!is_last && batches.size() < flags.count) {
+        const auto wanted = flags.count - static_cast<std::uint32_t>(batches.size());
+        const std::string after = batches.empty() ? "" : batches.back().batch_id;
+        auto page = co_await session.api.list_batches(after, std::min(wanted, kPageMax));
+        if (!page) co_return std::unexpected(page.error());
+        for (BatchState& batch : page->batches) batches.push_back(std::move(batch));
+        is_last = page->is_last;
     }
-    if (batches.size() > flags.count) batches.resize(flags.count);
     if (flags.json) {
         for (const BatchState& batch : batches) session.console.print(batch.json + "\n");
     } else if (batches.empty()) {

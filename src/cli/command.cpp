@@ -43,7 +43,14 @@ CLI::App& add_command(CLI::App& program, const char* name, const char* what, con
 }
 
 void add_submit_flags(CLI::App& command, SubmitFlags& flags) {
-    command.add_option("videos", flags.videos, "The videos, each an item of the batch")->type_name("VIDEO");
+    command
+        .add_option("files", flags.files,
+                    "The videos, each an item of the batch; or one file of requests, .jsonl or .json")
+        ->type_name("FILE");
+    command
+        .add_option("--dialect", flags.dialect,
+                    "Whose requests the file has: openai, anthropic or sail [as they are written]")
+        ->type_name("NAME");
     command
         .add_option("--requests", flags.requests_file,
                     "A request file: the JSON body of POST /v1.3/analyze/batches, or its list of requests; a "
@@ -95,10 +102,11 @@ ClientCommands::~ClientCommands() = default;
 void ClientCommands::add_to(CLI::App& program, std::function<int()>& chosen) {
     Options& own = *options_;
     CLI::App& submitting =
-        add_command(program, "submit", "Upload videos, analyse them as a batch, print the results",
+        add_command(program, "submit", "Submit videos or requests as a batch, follow it, print the results",
                     "  sheaf submit --prompt \"What happens?\" *.mp4\n"
                     "  sheaf submit --segments scenes.json --results out.jsonl film.mp4\n"
-                    "  sheaf submit --requests batch.json --no-wait\n",
+                    "  sheaf submit --requests batch.json --no-wait\n"
+                    "  sheaf submit requests.jsonl --results answers.jsonl\n",
                     own.submit.server);
     add_submit_flags(submitting, own.submit);
     submitting.callback([&own, &chosen] { chosen = [&own] { return submit(own.console, own.submit); }; });

@@ -66,6 +66,7 @@ public:
     std::map<std::string, std::string> file_names;
     std::string created;
     std::vector<std::string> custom_ids;
+    std::vector<std::string> create_calls;  // of requests: target and body
     std::set<std::string> idempotency_keys;
     int in_flight = 0;
     int in_flight_max = 0;
@@ -85,11 +86,15 @@ private:
         add("PUT", "/chunks/{id}/{n}", false, &FakeServer::put);
         add("GET", "/v1.3/assets/{id}", true, &FakeServer::asset);
         add("POST", "/v1.3/analyze/batches", true, &FakeServer::create);
-        add("GET", "/v1.3/analyze/batches", true, &FakeServer::list);
-        add("GET", "/v1.3/analyze/batches/{id}", true, &FakeServer::batch);
-        add("GET", "/v1.3/analyze/batches/{id}/results", true, &FakeServer::results);
-        add("POST", "/v1.3/analyze/batches/{id}/cancel", true, &FakeServer::cancel);
-        add("DELETE", "/v1.3/analyze/batches/{id}", true, &FakeServer::remove);
+        add("POST", "/v1/files", true, &FakeServer::take_file);
+        add("POST", "/v1/batches", true, &FakeServer::create_requests);
+        add("POST", "/v1/messages/batches", true, &FakeServer::create_requests);
+        add("POST", "/sail/v1/batches", true, &FakeServer::create_requests);
+        add("GET", "/sheaf/v1/batches", true, &FakeServer::list);
+        add("GET", "/sheaf/v1/batches/{id}", true, &FakeServer::batch);
+        add("GET", "/sheaf/v1/batches/{id}/results", true, &FakeServer::results);
+        add("POST", "/sheaf/v1/batches/{id}/cancel", true, &FakeServer::cancel);
+        add("DELETE", "/sheaf/v1/batches/{id}", true, &FakeServer::remove);
         return routes;
     }
 
@@ -213,15 +218,38 @@ private:
     }
 
     bool over() const { return over_at_all && polls_ >= polls_until_over; }
-    std::string batch_json() const {
+    std::string batch_json(std::string_view id = "b1") const {
         const std::size_t failed = over() && !failed_item.empty() ? 1 : 0;
-        const std::size_t ready = over() ? custom_ids.size() - failed : 0;
+        const std::size_t succeeded = over() ? custom_ids.size() - failed : 0;
         return fmt::format(
-            R"({{"batch_id":"b1","analysis_mode":"general","model_name":"m","status":"{}","total_items":{},"queued_items":{},)"
-            R"("processing_items":0,"ready_items":{},"failed_items":{},"canceled_items":0,"created_at":"2026-01-01T00:00:00Z",)"
-            R"("expires_at":"2026-01-01T00:00:00Z"}})",
-            over() ? "completed" : "processing", custom_ids.size(), over() ? 0 : custom_ids.size(), ready,
-            failed);
+            R"({{"id":"{}","dialect":"twelvelabs","kind":"batch","model":"m","tag":null,"state":"{}","end_reason":{},)"
+            R"("counts":{{"total":{},"queued":{},"running":0,"succeeded":{},"failed":{},"canceled":0,"expired":0}},)"
+            R"("created_at":"2026-01-01T00:00:00Z"}})",
+            id, over() ? "ended" : "running", over() ? "\"completed\"" : "null", custom_ids.size(),
+            over() ? 0 : custom_ids.size(), succeeded, failed);
+    }
+
+    async::Task<Response> take_file(Request& request, std::string body) {
+        const std::lock_guard lock(mutex);
+        const std::string type(request.headers.find("content-type").value_or(""));
+        const auto boundary = type.find("boundary=");
+        if (!type.starts_with("multipart/form-data") || boundary == std::string::npos)
+            return error(400, "no_form");
+        const std::string mark = "\r\n--" + type.substr(boundary + 9);
+        const auto head = body.find("name=\"file\"");
+        const auto begin = body.find("\r\n\r\n", head) + 4;
+        created = body.substr(begin, body.find(mark, begin) - begin);
+        if (body.find("name=\"purpose\"\r\n\r\nbatch\r\n") == std::string::npos)
+            return error(400, "no_purpose");
+        return answer(200, R"({"id":"file-1","object":"file"})");
+    }
+    async::Task<Response> create_requests(Request& request, std::string body) {
+        const std::lock_guard lock(mutex);
+        custom_ids = {"a", "b"};
+        create_calls.push_back(request.target + " " + body);
+        if (request.target == "/v1/messages/batches" && !request.headers.find("anthropic-version"))
+            return error(400, "no_version");
+        return answer(200, R"({"id":"b1"})");
     }
     static bool known(const Request& request) { return request.path_parameters[0] == "b1"; }
 
@@ -236,8 +264,9 @@ private:
     }
     async::Task<Response> list(Request& request, std::string) {
         const std::lock_guard lock(mutex);
-        const bool first = request.parameter("page") == "1";
-        return answer(200, fmt::format(R"({{"data":[{}],"page_info":{{}}}})", first ? batch_json() : ""));
+        const bool is_second = request.parameter("after") == "b1";
+        return answer(200, fmt::format(R"({{"batches":[{}],"has_more":{}}})",
+                                       batch_json(is_second ? "b0" : "b1"), !is_second));
     }
     async::Task<Response> results(Request& request, std::string) {
         const std::lock_guard lock(mutex);
@@ -246,9 +275,8 @@ private:
         for (std::size_t i = 0; i < custom_ids.size(); ++i) {
             const std::string head =
                 fmt::format(R"({{"task_id":"t{}","custom_id":"{}","status":)", i, custom_ids[i]);
-            if (!over())
-                lines += head + "\"queued\"}\n";
-            else if (custom_ids[i] == failed_item)
+            if (!over()) continue;
+            if (custom_ids[i] == failed_item)
                 lines += head + R"("failed","error":{"message":"too short"}})" + "\n";
             else
                 lines +=
@@ -261,12 +289,12 @@ private:
     async::Task<Response> cancel(Request& request, std::string) {
         const std::lock_guard lock(mutex);
         if (!known(request)) return error(404, "resource_not_exist");
-        return over() ? error(409, "batch_completed") : answer(202, batch_json());
+        return over() ? error(409, "conflict") : answer(200, batch_json());
     }
     async::Task<Response> remove(Request& request, std::string) {
         const std::lock_guard lock(mutex);
         if (!known(request)) return error(404, "resource_not_exist");
-        return over() ? answer(204, "") : error(409, "batch_not_terminal");
+        return over() ? answer(204, "") : error(409, "not_ended");
     }
 
     int polls_ = 0;
@@ -305,7 +333,7 @@ protected:
     SubmitFlags submit_flags(std::vector<std::filesystem::path> videos) {
         SubmitFlags flags;
         flags.server = {.server = server_.origin(), .key = "secret"};
-        flags.videos = std::move(videos);
+        flags.files = std::move(videos);
         flags.analysis.prompt = "What?";
         return flags;
     }
@@ -400,14 +428,14 @@ TEST_F(CommandsTest, NoWaitPrintsTheIdOnly) {
     flags.no_wait = true;
     EXPECT_EQ(run_submit(flags), 0) << err_;
     EXPECT_EQ(out_, "b1\n");
-    EXPECT_EQ(count("GET /v1.3/analyze"), 0);
+    EXPECT_EQ(count("GET /sheaf/v1/batches"), 0);
 }
 
 TEST_F(CommandsTest, TheFirstInterruptStopsWatchingAndTellsHowToComeBack) {
     server_.over_at_all = false;
     SubmitFlags flags = submit_flags({file("a.mp4", "x")});
     std::thread user([&] {
-        while (count("GET /v1.3/analyze/batches/b1") < 2) std::this_thread::sleep_for(10ms);
+        while (count("GET /sheaf/v1/batches/b1") < 2) std::this_thread::sleep_for(10ms);
         ::kill(::getpid(), SIGINT);
     });
     EXPECT_EQ(run_submit(flags), 130);
@@ -437,16 +465,58 @@ TEST_F(CommandsTest, WatchFollowsAndResultsAndListPrint) {
     EXPECT_EQ(run_batch(results, to_file), 0);
     EXPECT_TRUE(contents(to_file.output).ends_with("}\n"));
     EXPECT_EQ(run_batch(list, batch_flags("")), 0);
-    EXPECT_NE(out_.find("b1                        completed"), std::string::npos) << out_;
+    EXPECT_NE(out_.find("b1                        twelvelabs  completed"), std::string::npos) << out_;
+    EXPECT_NE(out_.find("b0                        twelvelabs"), std::string::npos) << "the second page";
+    BatchFlags only_one = batch_flags("");
+    only_one.count = 1;
+    EXPECT_EQ(run_batch(list, only_one), 0);
+    EXPECT_EQ(out_.find("b0"), std::string::npos) << out_;
     EXPECT_EQ(run_batch(cancel, batch_flags()), 5);
-    EXPECT_NE(err_.find("batch_completed"), std::string::npos);
+    EXPECT_NE(err_.find("It is conflict."), std::string::npos);
     EXPECT_EQ(run_batch(remove, batch_flags()), 0);
+}
+
+TEST_F(CommandsTest, ARequestFileIsSubmittedByTheCallsOfItsApi) {
+    const std::string line =
+        R"({"custom_id":"a","method":"POST","url":"/v1/responses","body":{"model":"m","input":"x"}})";
+    EXPECT_EQ(run_submit(submit_flags({file("openai.jsonl", line + "\n" + line + "\n")})), 0) << err_;
+    EXPECT_EQ(server_.created, line + "\n" + line + "\n");
+    const std::string messages = R"({"requests":[{"custom_id":"a","params":{"messages":[]}}]})";
+    EXPECT_EQ(run_submit(submit_flags({file("anthropic.json", messages)})), 0) << err_;
+    const std::string item = R"({"custom_id":"a","params":{"input":"x"}})";
+    EXPECT_EQ(run_submit(submit_flags({file("sail.jsonl", item)})), 0) << err_;
+    EXPECT_EQ(
+        server_.create_calls,
+        (std::vector<std::string>{
+            R"(/v1/batches {"input_file_id":"file-1","endpoint":"/v1/responses","completion_window":"24h"})",
+            "/v1/messages/batches " + messages,
+            R"(/sail/v1/batches {"endpoint":"/v1/responses","requests":[)" + item + "]}"}));
+    EXPECT_NE(err_.find("Batch b1: 1 item."), std::string::npos) << err_;
+    EXPECT_EQ(out_, "a  [ready]\n    café\n\nb  [ready]\n    café\n\n");
+}
+
+TEST_F(CommandsTest, ARequestFileMayBeNamedForItsApi) {
+    const auto none = file("a.json", R"({"requests":[{"custom_id":"a","params":{}}]})");
+    EXPECT_EQ(run_submit(submit_flags({none})), 2);
+    SubmitFlags named = submit_flags({none});
+    named.dialect = "sail";
+    EXPECT_EQ(run_submit(named), 0) << err_;
+    named.dialect = "mistral";
+    EXPECT_EQ(run_submit(named), 2);
+    EXPECT_NE(err_.find("--dialect is openai, anthropic or sail."), std::string::npos) << err_;
+    named = submit_flags({file("a.mp4", "x"), none});
+    named.dialect = "sail";
+    EXPECT_EQ(run_submit(named), 2);
+    const auto analyses =
+        file("b.json", R"({"requests":[{"video":{"type":"asset_id","asset_id":"asset1"},"custom_id":"v"}]})");
+    EXPECT_EQ(run_submit(submit_flags({analyses})), 0) << err_;
+    EXPECT_NE(server_.created.find(R"("custom_id":"v")"), std::string::npos) << server_.created;
 }
 
 TEST_F(CommandsTest, FailuresHaveTheirOwnExitCodesAndOneSentence) {
     for (auto* command : {&watch, &results, &cancel, &remove})
         EXPECT_EQ(run_batch(*command, batch_flags("b/2")), 4) << err_;
-    EXPECT_EQ(count("GET /v1.3/analyze/batches/b%2F2"), 2);
+    EXPECT_EQ(count("GET /sheaf/v1/batches/b%2F2"), 2);
     BatchFlags wrong_key = batch_flags();
     wrong_key.server.key = "wrong";
     EXPECT_EQ(run_batch(results, wrong_key), 3);

@@ -97,16 +97,18 @@ TEST(ResultText, ShowsNameStatusAndIndentedText) {
 }
 
 TEST(ResultText, DescribesABatch) {
-    BatchState batch{.batch_id = "b",
-                     .status = "processing",
-                     .total = 40,
-                     .queued = 20,
-                     .processing = 8,
-                     .ready = 11,
-                     .failed = 1};
-    EXPECT_EQ(describe_counts(batch), "12 of 40 done, 1 failed, 8 running, 20 queued");
-    EXPECT_EQ(describe_end(batch), "Batch b is processing: 11 ready, 1 failed.");
-    EXPECT_FALSE(batch.is_over());
+    const BatchState batch{.batch_id = "b",
+                           .status = "running",
+                           .total = 40,
+                           .queued = 17,
+                           .running = 8,
+                           .ready = 11,
+                           .failed = 1,
+                           .canceled = 1,
+                           .expired = 2};
+    EXPECT_EQ(describe_counts(batch), "15 of 40 done, 1 failed, 1 canceled, 2 expired, 8 running, 17 queued");
+    EXPECT_EQ(describe_end(batch), "Batch b is running: 11 ready, 1 failed, 1 canceled, 2 expired.");
+    EXPECT_NE(describe_end({.batch_id = "b", .status = "rejected"}).find("is rejected"), std::string::npos);
 }
 
 }  // namespace

@@ -28,15 +28,12 @@ std::string describe_pace(const BatchState& batch, std::uint64_t done_before,
 
 }  // namespace
 
-async::Task<Outcome<>> ResultPrinter::print_new(Api& api, Progress* progress, std::string batch_id,
-                                                Options options) {
+async::Task<Outcome<>> ResultPrinter::print_new(Api& api, Progress* progress, std::string batch_id) {
     // Captured by reference: read_results is done with it when it returns.
     const Api::LineSink take = [&](std::string_view json) -> Outcome<> {
         const auto line = parse_result_line(json);
         if (!line) return std::unexpected(line.error());
-        const bool over = line->status != "queued" && line->status != "processing";
-        if (options.finished_only && !over) return {};
-        if (!printed_.insert(line->task_id).second) return {};
+        if (!printed_.insert(line->item).second) return {};
         if (progress != nullptr) progress->clear();
         const std::string text =
             form_ == ResultForm::text ? render_result(*line, names_) : std::string(json) + "\n";
@@ -79,7 +76,7 @@ async::Task<Outcome<BatchState>> follow_batch(Api& api, Progress& progress, std:
         if (moved && changed) {
             if (auto told = co_await changed(*batch); !told) co_return std::unexpected(told.error());
         }
-        if (batch->is_over()) {
+        if (batch->is_over) {
             progress.clear();
             co_return batch;
         }
@@ -89,8 +86,9 @@ async::Task<Outcome<BatchState>> follow_batch(Api& api, Progress& progress, std:
 }
 
 ExitCode exit_code_of(const BatchState& batch) {
-    return batch.failed == 0 && batch.canceled == 0 && batch.status != "expired" ? ExitCode::all_ready
-                                                                                 : ExitCode::some_not_ready;
+    const bool is_whole = !batch.is_over || batch.status == "completed";
+    return is_whole && batch.failed + batch.canceled + batch.expired == 0 ? ExitCode::all_ready
+                                                                          : ExitCode::some_not_ready;
 }
 
 }  // namespace sheaf::cli

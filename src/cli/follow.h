@@ -18,12 +18,8 @@ public:
     ResultPrinter(FILE* file, ResultForm form, ItemNames names)
         : file_(file), form_(form), names_(std::move(names)) {}
 
-    // Fetches the results and prints the items that are over and were not printed yet. Without
-    // `finished_only` the others are printed too.
-    struct Options {
-        bool finished_only = true;
-    };
-    async::Task<Outcome<>> print_new(Api& api, Progress* progress, std::string batch_id, Options options);
+    // Fetches the results and prints those that were not printed yet.
+    async::Task<Outcome<>> print_new(Api& api, Progress* progress, std::string batch_id);
 
 private:
     FILE* file_;

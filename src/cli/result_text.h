@@ -6,21 +6,9 @@
 #include <string_view>
 
 #include "cli/api.h"
-#include "cli/failure.h"
+#include "cli/result_line.h"
 
 namespace sheaf::cli {
-
-// One line of a batch's results.
-struct ResultLine {
-    std::string task_id;
-    std::string custom_id;  // empty: none
-    std::string status;
-    std::string text;   // of a ready item
-    std::string error;  // of a failed one
-    bool truncated = false;
-};
-
-Outcome<ResultLine> parse_result_line(std::string_view json);
 
 // What people call the items, by custom id: the files they came from.
 using ItemNames = std::map<std::string, std::string>;

@@ -11,7 +11,8 @@ namespace sheaf::cli {
 
 struct SubmitFlags {
     ServerFlags server;
-    std::vector<std::filesystem::path> videos;
+    std::vector<std::filesystem::path> files;  // videos, or one file of requests
+    std::string dialect;                       // of the requests; empty: by their form
     std::string requests_file, segments_file, schema_file;
     std::string results_file;  // "-": standard output, as JSON Lines
     AnalysisOptions analysis;
@@ -20,7 +21,8 @@ struct SubmitFlags {
     bool json = false;
 };
 
-// Uploads, creates the batch, and unless told not to, follows it and prints its results.
+// Uploads what there is to upload, creates the batch, and unless told not to, follows it and prints its
+// results.
 int submit(const Console& console, SubmitFlags flags);
 
 }  // namespace sheaf::cli

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -237,100 +238,128 @@ bool is_blank(char c) {
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-// Walks over the members or elements of one container.
-class Cursor {
-public:
-    explicit Cursor(std::string_view json) : json_(json) {}
+}  // namespace
 
-    void skip_blanks() {
-        while (at_ < json_.size() && is_blank(json_[at_])) ++at_;
-    }
-    bool at_end() const { return at_ >= json_.size(); }
-    bool take(char c) {
-        skip_blanks();
-        if (at_end() || json_[at_] != c) return false;
-        ++at_;
-        return true;
-    }
+void PartReader::skip_blanks() {
+    while (at_ < json_.size() && is_blank(json_[at_])) ++at_;
+}
 
-    // The bytes of the string at the cursor, quotes included.
-    std::optional<std::string_view> take_string() {
-        skip_blanks();
-        if (at_end() || json_[at_] != '"') return std::nullopt;
-        return take_until(end_of_string(json_, at_));
-    }
+char PartReader::peek() {
+    skip_blanks();
+    return at_ < json_.size() ? json_[at_] : '\0';
+}
 
-    std::optional<std::string_view> take_value() {
-        skip_blanks();
-        if (at_end()) return std::nullopt;
-        const char c = json_[at_];
-        if (c == '"') return take_string();
-        if (c == '{' || c == '[') return take_until(end_of_brackets(json_, at_));
+bool PartReader::take(char c) {
+    skip_blanks();
+    if (at_ >= json_.size() || json_[at_] != c) return false;
+    ++at_;
+    return true;
+}
+
+std::unexpected<Error> PartReader::broken(std::string_view what) const {
+    return fail(ErrorCode::invalid, fmt::format("This is not valid JSON: {} at byte {}.", what, at_));
+}
+
+std::optional<std::string_view> PartReader::take_until(std::size_t end) {
+    if (end == kNone) return std::nullopt;
+    const std::string_view taken = json_.substr(at_, end - at_);
+    at_ = end;
+    return taken;
+}
+
+std::optional<std::string_view> PartReader::take_string() {
+    if (peek() != '"') return std::nullopt;
+    return take_until(end_of_string(json_, at_));
+}
+
+Result<> PartReader::open(char bracket, std::string_view missing) {
+    if (!take(bracket)) return broken(missing);
+    is_first_ = true;
+    return {};
+}
+
+Result<> PartReader::open_object() {
+    return open('{', "an object is missing");
+}
+
+Result<> PartReader::open_array() {
+    return open('[', "an array is missing");
+}
+
+Result<bool> PartReader::next(char bracket, std::string_view missing) {
+    const bool is_first = std::exchange(is_first_, false);
+    if (take(bracket)) return false;
+    if (!is_first && !take(',')) return broken(missing);
+    return true;
+}
+
+Result<std::optional<std::string>> PartReader::next_member() {
+    const auto more = next('}', "a comma or } is missing");
+    if (!more) return std::unexpected(more.error());
+    if (!*more) return std::nullopt;
+    const auto quoted = take_string();
+    if (!quoted) return broken("a member's name in double quotes is missing");
+    auto decoded = decode_string(quoted->substr(1, quoted->size() - 2));
+    if (!decoded) return broken("a member's name has a bad escape before");
+    if (!take(':')) return broken("a colon is missing");
+    return decoded;
+}
+
+Result<bool> PartReader::next_element() {
+    return next(']', "a comma or ] is missing");
+}
+
+Result<std::string_view> PartReader::value() {
+    const char c = peek();
+    std::optional<std::string_view> taken;
+    if (c == '"') {
+        taken = take_string();
+    } else if (c == '{' || c == '[') {
+        taken = take_until(end_of_brackets(json_, at_));
+    } else {
         std::size_t end = at_;
         while (end < json_.size() && !is_blank(json_[end]) &&
                !std::string_view(",]}[{\":").contains(json_[end]))
             ++end;
-        if (end == at_) return std::nullopt;
-        return take_until(end);
+        if (end > at_) taken = take_until(end);
     }
-
-    std::unexpected<Error> broken(std::string_view what) const {
-        return fail(ErrorCode::invalid, fmt::format("This is not valid JSON: {} at byte {}.", what, at_));
-    }
-
-private:
-    std::optional<std::string_view> take_until(std::size_t end) {
-        if (end == kNone) return std::nullopt;
-        const std::string_view taken = json_.substr(at_, end - at_);
-        at_ = end;
-        return taken;
-    }
-
-    std::string_view json_;
-    std::size_t at_ = 0;
-};
-
-Result<> expect_end(Cursor& cursor) {
-    cursor.skip_blanks();
-    if (!cursor.at_end()) return cursor.broken("there is something after the end of the document");
-    return {};
+    if (!taken) return broken("a value is missing or does not end");
+    return *taken;
 }
 
-}  // namespace
+Result<> PartReader::finish() {
+    if (peek() != '\0' || at_ < json_.size())
+        return broken("there is something after the end of the document");
+    return {};
+}
 
 Result<> for_each_member(
     std::string_view json,
     const std::function<Result<>(std::string_view key, std::string_view value)>& member) {
-    Cursor cursor(json);
-    if (!cursor.take('{')) return cursor.broken("an object is missing");
-    if (cursor.take('}')) return expect_end(cursor);
-    do {
-        const auto quoted = cursor.take_string();
-        if (!quoted) return cursor.broken("a member's name in double quotes is missing");
-        const auto decoded = decode_string(quoted->substr(1, quoted->size() - 2));
-        if (!decoded) return cursor.broken("a member's name has a bad escape before");
-        if (!cursor.take(':')) return cursor.broken("a colon is missing");
-        const auto value = cursor.take_value();
-        if (!value) return cursor.broken("a value is missing or does not end");
-        if (auto told = member(*decoded, *value); !told) return told;
-    } while (cursor.take(','));
-    if (!cursor.take('}')) return cursor.broken("a comma or } is missing");
-    return expect_end(cursor);
+    PartReader reader(json);
+    if (auto opened = reader.open_object(); !opened) return opened;
+    while (true) {
+        const auto key = reader.next_member();
+        if (!key) return std::unexpected(key.error());
+        if (!*key) return reader.finish();
+        const auto value = reader.value();
+        if (!value) return std::unexpected(value.error());
+        if (auto told = member(**key, *value); !told) return told;
+    }
 }
 
 Result<> for_each_element(std::string_view json,
                           const std::function<Result<>(std::size_t index, std::string_view value)>& element) {
-    Cursor cursor(json);
-    if (!cursor.take('[')) return cursor.broken("an array is missing");
-    if (cursor.take(']')) return expect_end(cursor);
-    std::size_t index = 0;
-    do {
-        const auto value = cursor.take_value();
-        if (!value) return cursor.broken("a value is missing or does not end");
-        if (auto told = element(index++, *value); !told) return told;
-    } while (cursor.take(','));
-    if (!cursor.take(']')) return cursor.broken("a comma or ] is missing");
-    return expect_end(cursor);
+    PartReader reader(json);
+    if (auto opened = reader.open_array(); !opened) return opened;
+    for (std::size_t index = 0;; ++index) {
+        const auto more = reader.next_element();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return reader.finish();
+        const auto value = reader.value();
+        if (!value) return std::unexpected(value.error());
+        if (auto told = element(index, *value); !told) return told;
+    }
 }
 
 }  // namespace sheaf::jsonl

@@ -142,5 +142,53 @@ TEST(Splitter, AcceptsNothingThatIsCutDifferentlyByTheParser) {
     }
 }
 
+TEST(PartReader, GoesIntoContainersAndOutOfThem) {
+    const std::string json = R"( { "a" : [ {"x":1, "\u0079":[]} , {} , 7 ] , "b":null, "c":[] } )";
+    PartReader reader(json);
+    ASSERT_TRUE(reader.open_object());
+    EXPECT_EQ(reader.next_member().value(), "a");
+    EXPECT_EQ(reader.peek(), '[');
+    ASSERT_TRUE(reader.open_array());
+    EXPECT_TRUE(reader.next_element().value());
+    ASSERT_TRUE(reader.open_object());
+    EXPECT_EQ(reader.next_member().value(), "x");
+    EXPECT_EQ(reader.value().value(), "1");
+    EXPECT_EQ(reader.next_member().value(), "y");
+    EXPECT_EQ(reader.value().value(), "[]");
+    EXPECT_EQ(reader.next_member().value(), std::nullopt);
+    EXPECT_TRUE(reader.next_element().value());
+    ASSERT_TRUE(reader.open_object());
+    EXPECT_EQ(reader.next_member().value(), std::nullopt);
+    EXPECT_TRUE(reader.next_element().value());
+    EXPECT_EQ(reader.value().value(), "7");
+    EXPECT_FALSE(reader.next_element().value());
+    EXPECT_EQ(reader.next_member().value(), "b");
+    EXPECT_EQ(reader.value().value(), "null");
+    EXPECT_EQ(reader.next_member().value(), "c");
+    ASSERT_TRUE(reader.open_array());
+    EXPECT_FALSE(reader.next_element().value());
+    EXPECT_EQ(reader.next_member().value(), std::nullopt);
+    EXPECT_TRUE(reader.finish());
+    EXPECT_EQ(reader.offset(), json.size());
+}
+
+TEST(PartReader, RefusesCommasThatSeparateNothing) {
+    for (const std::string json : {"[,1]", "[1,]", "[1 2]", "[,]", "[1", "["}) {
+        PartReader reader(json);
+        ASSERT_TRUE(reader.open_array());
+        Result<bool> more = reader.next_element();
+        while (more && *more) {
+            if (const auto value = reader.value(); !value) more = std::unexpected(value.error());
+            if (more) more = reader.next_element();
+        }
+        ASSERT_FALSE(more) << json;
+        EXPECT_EQ(more.error().code, ErrorCode::invalid);
+    }
+    EXPECT_FALSE(PartReader("1").open_array());
+    EXPECT_FALSE(PartReader("[").open_object());
+    EXPECT_FALSE(PartReader("").value());
+    EXPECT_FALSE(PartReader(std::string_view("\0", 1)).finish());
+}
+
 }  // namespace
 }  // namespace sheaf::jsonl

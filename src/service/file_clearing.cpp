@@ -44,6 +44,7 @@ async::Task<void> Files::clear() {
         co_await sweep_parts();
     }
     co_await clear_expired_files();
+    co_await clear_expired_uploads();
     co_await clear_ended_uploads();
     const auto forgotten =
         co_await parts_.store([at = now()](store::Files& store) { return store.forget_removed(at); });
@@ -68,14 +69,21 @@ async::Task<void> Files::clear_expired_files() {
     }
 }
 
-async::Task<void> Files::clear_ended_uploads() {
-    const auto expired = co_await parts_.store(
-        [at = now()](store::Files& store) { return store.expired_uploads(at, kRowsAtOnce); });
-    if (!expired) co_return warn("expired uploads were not found", expired.error());
-    for (const core::FileUpload& upload : *expired) {
-        const auto ended = co_await end_and_drop(upload, core::FileUploadState::expired);
-        if (!ended) warn("an upload was not ended", ended.error());
+async::Task<void> Files::clear_expired_uploads() {
+    while (true) {
+        const auto expired = co_await parts_.store(
+            [at = now()](store::Files& store) { return store.expired_uploads(at, kRowsAtOnce); });
+        if (!expired) co_return warn("expired uploads were not found", expired.error());
+        for (const core::FileUpload& upload : *expired) {
+            const auto ended = co_await end_and_drop(upload, core::FileUploadState::expired);
+            if (!ended) co_return warn("an upload was not ended", ended.error());
+        }
+        if (expired->size() < kRowsAtOnce) co_return;
     }
+}
+
+// Whose parts could not be removed when they ended.
+async::Task<void> Files::clear_ended_uploads() {
     const auto ended =
         co_await parts_.store([](store::Files& store) { return store.ended_with_parts(kRowsAtOnce); });
     if (!ended) co_return warn("ended uploads were not found", ended.error());

@@ -141,6 +141,7 @@ private:
     async::Task<void> drop_parts(FileUploadId id);
 
     async::Task<void> clear_expired_files();
+    async::Task<void> clear_expired_uploads();
     async::Task<void> clear_ended_uploads();
     async::Task<void> sweep_files();
     async::Task<void> sweep_parts();

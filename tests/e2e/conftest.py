@@ -327,7 +327,7 @@ def slow_text(slow_text_server: SheafServer, make_server: Callable[..., SheafSer
     account = TextAccount(slow_text_server, slow_text_server.create_key(f"test-{os.urandom(6).hex()}"), make_server)
     yield account
     # Others share the server's two slots.
-    for batch in account.http.get("/sheaf/v1/batches").json()["data"]:
+    for batch in account.http.get("/sheaf/v1/batches").json()["batches"]:
         if batch["state"] != "ended":
             account.http.post(f"/sheaf/v1/batches/{batch['id']}/cancel")
 

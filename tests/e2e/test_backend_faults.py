@@ -217,3 +217,22 @@ def test_a_model_server_that_is_not_there_fails_items_within_bounds(make_server,
     assert {line["status"] for line in lines.values()} == {"failed"}
     assert all(line["error"]["code"] and line["error"]["message"] for line in lines.values())
     assert time.monotonic() - started < 60
+
+
+def test_a_batch_outlives_one_of_two_model_servers(make_server, account_of, build_dir, media, tmp_path):
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    first, second = (StandIn(build_dir / "model_stand_in", folder, "--latency-ms", "100") for folder in folders)
+    with first:
+        with second:
+            account = account_of(make_server(models=[chat_model(
+                first.url, second.url, concurrency=4, attempts_max=ATTEMPTS, retry_first_wait_ms=20)]))
+            requests = [{"video": api.video(account.asset(media.clip)), "custom_id": f"n{i}",
+                         "prompt": {"input_text": f"Question {i}"}} for i in range(32)]
+            batch = api.create_batch(account.client, api.general_batch(requests, prompt=None))
+            api.wait_for(lambda: second.ledger()["requests"] >= 4, timeout_s=60, what="work on both servers")
+        ended = api.wait_for_batch(account.client, batch["batch_id"])
+        lines = api.results_of(account.client, batch["batch_id"])
+        assert {line["status"] for line in lines} == {"ready"} and len(lines) == len(requests), ended
+        assert first.ledger()["requests"] > len(requests) / 2

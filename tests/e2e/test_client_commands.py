@@ -148,13 +148,13 @@ def test_no_wait_prints_the_id_and_watch_comes_back_to_it(slow_shell, media):
     results = slow_shell.run("results", batch_id, "--json")
     assert results.returncode == 0 and len(results.stdout.splitlines()) == 2
     listed = slow_shell.run("list", "--json")
-    assert [json.loads(line)["batch_id"] for line in listed.stdout.splitlines()] == [batch_id]
+    assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == [batch_id]
 
 
 def test_results_while_it_runs_and_into_a_file(slow_shell, media, tmp_path):
     batch_id = created_batch(slow_shell, media, 6)
     early = slow_shell.run("results", batch_id, "--json")
-    assert early.returncode in (0, 1) and len(early.stdout.splitlines()) == 6
+    assert early.returncode in (0, 1) and len(early.stdout.splitlines()) < 6, "those that are over"
     assert slow_shell.run("cancel", batch_id).returncode == 0
     assert slow_shell.run("watch", batch_id).returncode == 1, "some items were canceled"
     target = tmp_path / "out.jsonl"
@@ -168,7 +168,7 @@ def test_cancel_and_delete_tell_their_outcome(shell, slow_shell, media):
     refused = slow_shell.run("delete", batch_id)
     assert refused.returncode == 5 and refused.stderr.strip()
     as_json = slow_shell.run("cancel", batch_id, "--json")
-    assert as_json.returncode == 0 and json.loads(as_json.stdout)["status"] in ("canceling", "canceled")
+    assert as_json.returncode == 0 and json.loads(as_json.stdout)["state"] in ("canceling", "ended")
     api.wait_for_batch(slow_shell.account.client, batch_id)
     assert slow_shell.run("delete", batch_id).returncode == 0
     for command in ("delete", "cancel", "watch", "results"):

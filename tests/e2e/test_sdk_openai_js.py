@@ -30,7 +30,7 @@ def test_a_cancelled_batch_has_a_line_for_every_item(slow_text):
 
 
 def test_files_go_up_in_every_framing_and_come_down_unchanged(text):
-    seen = run(text, "files", text=LINE * 2000)
+    seen = run(text, "files", line=LINE, times=2000)
     for kind, one in seen["seen"].items():
         created = one["created"]
         assert one["content"] == LINE * 2000, kind

@@ -1,100 +1,59 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <cmath>
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <boost/json.hpp>
-#include <fmt/format.h>
-
-#include "jsonl/document.h"
-#include "picture_check.h"
+#include "asked_request.h"
+#include "schema_check.h"
 
 // The stand-in reads a chat request as strictly as the published schema allows, so that a slip of ours shows.
 namespace stand_in {
 
-namespace json = boost::json;
-
-inline std::string_view view(json::string_view text) {
-    return {text.data(), text.size()};
-}
-
-// One part of what the user says, as it stands in the request.
-struct Part {
-    bool is_image = false;
-    std::string text;  // or the data URL
-};
-
-struct ChatRequest {
-    std::string model;
-    std::vector<Part> parts;  // of the first user message
-    std::size_t turns = 0;    // assistant messages: above 0 it is a second try
-    std::size_t images = 0;
-    std::optional<json::value> schema;
-    bool is_streamed = false;
-    bool wants_usage = false;
-    std::int64_t max_tokens = 0;
-};
-
-// What is wrong with a request: OpenAI's `param` and a sentence.
-struct Violation {
-    std::string param;
-    std::string message;
-};
-
-class RequestCheck {
+class ChatRequestCheck {
 public:
     // The first violation, or nullopt and `request` filled.
-    std::optional<Violation> check(std::string_view body, ChatRequest& request) {
-        // Duplicate keys and broken UTF-8 are found here; Boost.JSON lets the first pass.
-        if (const auto strict = sheaf::jsonl::Document::parse(body); !strict)
-            return bad("", strict.error().message);
-        boost::system::error_code error;
-        const auto document = json::parse({body.data(), body.size()}, error);
-        if (error || !document.is_object()) return bad("", "the body is not a JSON object");
-        for (const auto& member : document.get_object())
-            if (auto wrong = check_member(view(member.key()), member.value(), request)) return wrong;
+    Verdict check(std::string_view body, AskedRequest& request) {
+        json::value document;
+        if (auto wrong = parse_body(body, document)) return wrong;
         const auto& object = document.get_object();
-        for (const auto* name : {"model", "messages"})
-            if (!object.contains(name))
-                return bad(name, fmt::format("Missing required parameter: '{}'.", name));
+        for (const auto& member : object)
+            if (auto wrong = check_member(view(member.key()), member.value(), request)) return wrong;
+        if (auto wrong = check_required(object, {"model", "messages"})) return wrong;
         if (object.contains("stream_options") && !request.is_streamed)
             return bad("stream_options", "Only allowed when 'stream' is true.");
+        if (object.contains("tool_choice") && request.tools.empty())
+            return bad("tool_choice", "Only allowed when 'tools' are specified.");
         return std::nullopt;
     }
 
 private:
-    static Violation bad(std::string param, std::string message) {
-        return {std::move(param), std::move(message)};
-    }
-
-    std::optional<Violation> check_member(std::string_view name, const json::value& value,
-                                          ChatRequest& request) {
+    Verdict check_member(std::string_view name, const json::value& value, AskedRequest& request) {
+        const std::string path(name);
         if (name == "model") {
-            if (!value.is_string() || value.get_string().empty())
-                return bad("model", "Must be a non-empty string.");
+            if (auto wrong = check_string(value, path)) return wrong;
             request.model = view(value.get_string());
             return std::nullopt;
         }
         if (name == "messages") return check_messages(value, request);
-        if (name == "temperature") {
-            if (!value.is_number() || value.to_number<double>() < 0 || value.to_number<double>() > 2)
-                return bad("temperature", "Must be a number from 0 to 2.");
-            return std::nullopt;
-        }
-        if (name == "max_tokens" || name == "max_completion_tokens") {
-            const bool is_integer = value.is_int64() || value.is_uint64();
-            if (!is_integer || value.to_number<std::int64_t>() < 1)
-                return bad(std::string(name), "Must be an integer from 1.");
-            request.max_tokens = value.to_number<std::int64_t>();
-            return std::nullopt;
-        }
+        if (name == "tools") return check_tools(value, request);
+        if (name == "tool_choice") return check_tool_choice(value, request);
+        if (name == "response_format") return check_format(value, request);
+        if (name == "temperature") return check_number(value, path, 0, 2);
+        if (name == "top_p") return check_number(value, path, 0, 1);
+        if (name == "presence_penalty" || name == "frequency_penalty")
+            return check_number(value, path, -2, 2);
+        if (name == "seed") return check_number(value, path, -9e18, 9e18);
+        if (name == "top_k" || name == "thinking_token_budget") return check_count(value, path);
+        if (name == "max_tokens" || name == "max_completion_tokens" || name == "n")
+            return check_count(value, path);
+        if (name == "parallel_tool_calls") return check_flag(value, path);
+        if (name == "user" || name == "reasoning_effort") return check_string(value, path);
+        if (name == "stop") return check_stop(value);
+        if (name == "chat_template_kwargs" || name == "metadata") return check_object(value, path);
         if (name == "stream") {
-            if (!value.is_bool()) return bad("stream", "Must be a boolean.");
+            if (auto wrong = check_flag(value, path)) return wrong;
             request.is_streamed = value.get_bool();
             return std::nullopt;
         }
@@ -107,11 +66,19 @@ private:
             }
             return std::nullopt;
         }
-        if (name == "response_format") return check_format(value, request);
-        return bad(std::string(name), fmt::format("Unrecognized request argument supplied: {}", name));
+        return bad(path, fmt::format("Unrecognized request argument supplied: {}", name));
     }
 
-    std::optional<Violation> check_messages(const json::value& value, ChatRequest& request) {
+    static Verdict check_stop(const json::value& value) {
+        if (value.is_string()) return std::nullopt;
+        if (!value.is_array() || value.get_array().empty() || value.get_array().size() > 4)
+            return bad("stop", "Must be a string or an array of 1 to 4.");
+        for (const auto& one : value.get_array())
+            if (!one.is_string()) return bad("stop", "Must be a string or an array of 1 to 4.");
+        return std::nullopt;
+    }
+
+    Verdict check_messages(const json::value& value, AskedRequest& request) {
         if (!value.is_array() || value.get_array().empty())
             return bad("messages", "Must be a non-empty array.");
         std::string_view last_role;
@@ -120,22 +87,23 @@ private:
             const auto path = fmt::format("messages[{}]", i);
             const auto* message = value.get_array()[i].if_object();
             if (message == nullptr) return bad(path, "Must be an object.");
-            for (const auto& member : *message)
-                if (view(member.key()) != "role" && view(member.key()) != "content")
-                    return bad(path, fmt::format("Unknown member {}.", view(member.key())));
-            const auto* role = message->if_contains("role");
-            const auto* content = message->if_contains("content");
-            if (role == nullptr || !role->is_string()) return bad(path + ".role", "Must be a string.");
-            if (content == nullptr) return bad(path + ".content", "Missing.");
-            last_role = view(role->get_string());
+            const auto role = find_text(*message, "role");
+            if (!role) return bad(path + ".role", "Must be a string.");
+            last_role = *role;
             if (last_role == "system") {
                 if (i != 0) return bad(path + ".role", "The system message comes first.");
-                if (!content->is_string()) return bad(path + ".content", "Must be a string.");
+                if (auto wrong = check_known(*message, path, {"role", "content"})) return wrong;
+                if (auto wrong = check_words(*message, path)) return wrong;
             } else if (last_role == "assistant") {
-                if (!content->is_string()) return bad(path + ".content", "Must be a string.");
+                if (auto wrong = check_assistant(*message, path)) return wrong;
                 ++request.turns;
+            } else if (last_role == "tool") {
+                if (auto wrong = check_tool_result(*message, path)) return wrong;
             } else if (last_role == "user") {
+                if (auto wrong = check_known(*message, path, {"role", "content", "name"})) return wrong;
                 std::vector<Part> parts;
+                const auto* content = find(*message, "content");
+                if (content == nullptr) return bad(path + ".content", "Missing.");
                 if (auto wrong = check_content(*content, path + ".content", parts)) return wrong;
                 for (const auto& part : parts) request.images += part.is_image ? 1 : 0;
                 if (!has_user) request.parts = std::move(parts);
@@ -144,12 +112,62 @@ private:
                 return bad(path + ".role", fmt::format("Invalid value: '{}'.", last_role));
             }
         }
-        if (last_role != "user") return bad("messages", "The last message must be the user's.");
+        if (last_role != "user" && last_role != "tool")
+            return bad("messages", "The last message must be the user's or a tool's.");
         return std::nullopt;
     }
 
-    static std::optional<Violation> check_content(const json::value& content, const std::string& path,
-                                                  std::vector<Part>& parts) {
+    // Content without pictures.
+    static Verdict check_words(const json::object& message, const std::string& path) {
+        const auto* content = find(message, "content");
+        if (content == nullptr) return bad(path + ".content", "Missing.");
+        std::vector<Part> parts;
+        if (auto wrong = check_content(*content, path + ".content", parts)) return wrong;
+        for (const auto& part : parts)
+            if (part.is_image) return bad(path + ".content", "Pictures are the user's.");
+        return std::nullopt;
+    }
+
+    Verdict check_assistant(const json::object& message, const std::string& path) {
+        if (auto wrong = check_known(message, path, {"role", "content", "refusal", "tool_calls", "name"}))
+            return wrong;
+        const auto* calls = find(message, "tool_calls");
+        const auto* content = find(message, "content");
+        const bool has_words = content != nullptr && !content->is_null();
+        if (calls == nullptr && !has_words && !message.contains("refusal"))
+            return bad(path, "Must have content or tool_calls.");
+        if (has_words)
+            if (auto wrong = check_words(message, path)) return wrong;
+        if (calls == nullptr) return std::nullopt;
+        if (!calls->is_array() || calls->get_array().empty())
+            return bad(path + ".tool_calls", "Must be a non-empty array.");
+        for (const auto& call : calls->get_array()) {
+            const auto* object = call.if_object();
+            const auto* function = object == nullptr ? nullptr : find(*object, "function");
+            if (function == nullptr || !function->is_object() || find_text(*object, "type") != "function" ||
+                !find_text(*object, "id") || object->size() != 3)
+                return bad(path + ".tool_calls", "Must have an id, the type function and it.");
+            const auto arguments = find_text(function->get_object(), "arguments");
+            if (!find_text(function->get_object(), "name") || !arguments ||
+                function->get_object().size() != 2)
+                return bad(path + ".tool_calls", "A function has a name and arguments.");
+            if (!sheaf::jsonl::Document::parse(*arguments))
+                return bad(path + ".tool_calls", "The arguments must be JSON.");
+            calls_.insert(std::string(*find_text(*object, "id")));
+        }
+        return std::nullopt;
+    }
+
+    Verdict check_tool_result(const json::object& message, const std::string& path) {
+        if (auto wrong = check_known(message, path, {"role", "content", "tool_call_id"})) return wrong;
+        const auto id = find_text(message, "tool_call_id");
+        if (!id || !calls_.contains(std::string(*id)))
+            return bad(path + ".tool_call_id", "Must name a call of an earlier message.");
+        return check_words(message, path);
+    }
+
+    static Verdict check_content(const json::value& content, const std::string& path,
+                                 std::vector<Part>& parts) {
         if (content.is_string()) {
             if (content.get_string().empty()) return bad(path, "Must not be empty.");
             parts.push_back({false, std::string(view(content.get_string()))});
@@ -160,16 +178,14 @@ private:
         for (std::size_t i = 0; i < content.get_array().size(); ++i) {
             const auto at = fmt::format("{}[{}]", path, i);
             const auto* part = content.get_array()[i].if_object();
-            const auto* type = part == nullptr ? nullptr : part->if_contains("type");
-            if (type == nullptr || !type->is_string() || part->size() != 2)
-                return bad(at, "Must have a type and its content.");
-            if (view(type->get_string()) == "text") {
-                const auto* text = part->if_contains("text");
-                if (text == nullptr || !text->is_string() || text->get_string().empty())
-                    return bad(at + ".text", "Must be a non-empty string.");
-                parts.push_back({false, std::string(view(text->get_string()))});
-            } else if (view(type->get_string()) == "image_url") {
-                const auto* image = part->if_contains("image_url");
+            if (part == nullptr || part->size() != 2) return bad(at, "Must have a type and its content.");
+            const auto type = find_text(*part, "type");
+            if (type == "text") {
+                const auto text = find_text(*part, "text");
+                if (!text || text->empty()) return bad(at + ".text", "Must be a non-empty string.");
+                parts.push_back({false, std::string(*text)});
+            } else if (type == "image_url") {
+                const auto* image = find(*part, "image_url");
                 if (image == nullptr || !image->is_object())
                     return bad(at + ".image_url", "Must be an object.");
                 if (auto wrong = check_image(image->get_object(), at + ".image_url", parts)) return wrong;
@@ -180,40 +196,73 @@ private:
         return std::nullopt;
     }
 
-    static std::optional<Violation> check_image(const json::object& image, const std::string& path,
-                                                std::vector<Part>& parts) {
-        for (const auto& member : image)
-            if (view(member.key()) != "url" && view(member.key()) != "detail")
-                return bad(path, "Unknown member.");
-        const auto* url = image.if_contains("url");
-        if (url == nullptr || !url->is_string()) return bad(path + ".url", "Must be a string.");
-        const auto text = view(url->get_string());
-        const auto comma = text.find(";base64,");
-        if (!text.starts_with("data:") || comma == std::string_view::npos)
-            return bad(path + ".url", "Must be a data URL.");
-        const auto bytes = decode_base64(text.substr(comma + 8));
-        if (!bytes) return bad(path + ".url", "The base64 is broken.");
-        if (!decode_picture(text.substr(5, comma - 5), *bytes))
-            return bad(path + ".url", "The picture cannot be decoded.");
-        parts.push_back({true, std::string(text)});
+    static Verdict check_image(const json::object& image, const std::string& path, std::vector<Part>& parts) {
+        if (auto wrong = check_known(image, path, {"url", "detail"})) return wrong;
+        const auto url = find_text(image, "url");
+        if (!url) return bad(path + ".url", "Must be a string.");
+        if (auto wrong = check_data_url(*url, path + ".url")) return wrong;
+        parts.push_back({true, std::string(*url)});
         return std::nullopt;
     }
 
-    std::optional<Violation> check_format(const json::value& value, ChatRequest& request) {
+    static Verdict check_tools(const json::value& value, AskedRequest& request) {
+        if (!value.is_array() || value.get_array().empty()) return bad("tools", "Must be a non-empty array.");
+        for (std::size_t i = 0; i < value.get_array().size(); ++i) {
+            const auto path = fmt::format("tools[{}]", i);
+            const auto* tool = value.get_array()[i].if_object();
+            const auto* function = tool == nullptr ? nullptr : find(*tool, "function");
+            if (function == nullptr || !function->is_object() || find_text(*tool, "type") != "function" ||
+                tool->size() != 2)
+                return bad(path, "Must have the type function and it.");
+            if (auto wrong = check_function(function->get_object(), path + ".function", request))
+                return wrong;
+        }
+        return std::nullopt;
+    }
+
+    static Verdict check_function(const json::object& function, const std::string& path,
+                                  AskedRequest& request) {
+        if (auto wrong = check_known(function, path, {"name", "description", "parameters", "strict"}))
+            return wrong;
+        const auto name = find_text(function, "name");
+        if (!name || name->empty()) return bad(path + ".name", "Must be a non-empty string.");
+        const auto* parameters = find(function, "parameters");
+        if (parameters != nullptr)
+            if (auto wrong = check_schema(*parameters, path + ".parameters", false, 0)) return wrong;
+        request.tools.push_back(
+            {std::string(*name), parameters == nullptr ? json::value(json::object()) : *parameters});
+        return std::nullopt;
+    }
+
+    static Verdict check_tool_choice(const json::value& value, AskedRequest& request) {
+        if (value == json::value("none") || value == json::value("auto")) return std::nullopt;
+        if (value == json::value("required")) {
+            request.forced_tool = "";
+            return std::nullopt;
+        }
+        const auto* choice = value.if_object();
+        const auto* function = choice == nullptr ? nullptr : find(*choice, "function");
+        if (function == nullptr || !function->is_object() || find_text(*choice, "type") != "function" ||
+            !find_text(function->get_object(), "name"))
+            return bad("tool_choice", "Must be none, auto, required or a function.");
+        request.forced_tool = std::string(*find_text(function->get_object(), "name"));
+        return std::nullopt;
+    }
+
+    static Verdict check_format(const json::value& value, AskedRequest& request) {
         const auto* format = value.if_object();
-        const auto* type = format == nullptr ? nullptr : format->if_contains("type");
-        if (type == nullptr || !type->is_string()) return bad("response_format.type", "Must be a string.");
-        if (view(type->get_string()) == "text") return std::nullopt;
-        const auto* body = format->if_contains("json_schema");
-        if (view(type->get_string()) != "json_schema" || body == nullptr || !body->is_object() ||
-            format->size() != 2)
+        const auto type = format == nullptr ? std::nullopt : find_text(*format, "type");
+        if (!type) return bad("response_format.type", "Must be a string.");
+        if (*type == "text" || *type == "json_object") return std::nullopt;
+        const auto* body = find(*format, "json_schema");
+        if (*type != "json_schema" || body == nullptr || !body->is_object() || format->size() != 2)
             return bad("response_format", "Must be text or json_schema with its json_schema.");
         bool is_strict = false;
         for (const auto& member : body->get_object()) {
             const auto name = view(member.key());
             if (name == "strict" && member.value().is_bool())
                 is_strict = member.value().get_bool();
-            else if (name == "name" && member.value().is_string())
+            else if ((name == "name" || name == "description") && member.value().is_string())
                 continue;
             else if (name == "schema" && member.value().is_object())
                 request.schema = member.value();
@@ -221,99 +270,17 @@ private:
                 return bad("response_format.json_schema." + std::string(name),
                            "Unknown, or of the wrong type.");
         }
-        const auto* name = body->get_object().if_contains("name");
-        if (name == nullptr || name->get_string().empty() || name->get_string().size() > 64)
+        const auto name = find_text(body->get_object(), "name");
+        if (!name || name->empty() || name->size() > 64)
             return bad("response_format.json_schema.name", "Must have 1 to 64 characters.");
         if (!request.schema) return bad("response_format.json_schema.schema", "Missing.");
-        const auto* root_type = request.schema->get_object().if_contains("type");
-        if (is_strict && (root_type == nullptr || *root_type != json::value("object")))
+        const auto root_type = find_text(request.schema->get_object(), "type");
+        if (is_strict && root_type != "object")
             return bad("response_format.json_schema.schema", "A strict schema must be of type object.");
         return check_schema(*request.schema, "response_format.json_schema.schema", is_strict, 0);
     }
 
-    static std::optional<Violation> check_type(const json::value& type, const std::string& path) {
-        static constexpr std::array<std::string_view, 7> kTypes{"array",  "boolean", "integer", "null",
-                                                                "number", "object",  "string"};
-        const auto is_known = [](const json::value& one) {
-            return one.is_string() && std::ranges::find(kTypes, view(one.get_string())) != kTypes.end();
-        };
-        if (type.is_array() && !type.get_array().empty() && std::ranges::all_of(type.get_array(), is_known))
-            return std::nullopt;
-        if (is_known(type)) return std::nullopt;
-        return bad(path + ".type", "Not a type of JSON Schema.");
-    }
-
-    std::optional<Violation> check_schema(const json::value& value, const std::string& path, bool is_strict,
-                                          std::size_t depth) {
-        static constexpr std::array<std::string_view, 24> kKeywords{"type",
-                                                                    "properties",
-                                                                    "required",
-                                                                    "items",
-                                                                    "enum",
-                                                                    "const",
-                                                                    "anyOf",
-                                                                    "$ref",
-                                                                    "$defs",
-                                                                    "description",
-                                                                    "title",
-                                                                    "additionalProperties",
-                                                                    "minimum",
-                                                                    "maximum",
-                                                                    "exclusiveMinimum",
-                                                                    "exclusiveMaximum",
-                                                                    "multipleOf",
-                                                                    "pattern",
-                                                                    "format",
-                                                                    "minItems",
-                                                                    "maxItems",
-                                                                    "$comment",
-                                                                    "default",
-                                                                    "examples"};
-        if (!value.is_object()) return bad(path, "A schema must be an object.");
-        if (depth > 10 && is_strict) return bad(path, "Nested too deeply for a strict schema.");
-        const auto& schema = value.get_object();
-        for (const auto& member : schema)
-            if (std::ranges::find(kKeywords, view(member.key())) == kKeywords.end())
-                return bad(path, fmt::format("Unknown keyword {}.", view(member.key())));
-        if (const auto* type = schema.if_contains("type"))
-            if (auto wrong = check_type(*type, path)) return wrong;
-        if (const auto* choices = schema.if_contains("enum");
-            choices != nullptr && (!choices->is_array() || choices->get_array().empty()))
-            return bad(path + ".enum", "Must be a non-empty array.");
-        if (const auto* items = schema.if_contains("items"))
-            if (auto wrong = check_schema(*items, path + ".items", is_strict, depth + 1)) return wrong;
-        if (const auto* branches = schema.if_contains("anyOf")) {
-            if (!branches->is_array()) return bad(path + ".anyOf", "Must be an array.");
-            for (const auto& branch : branches->get_array())
-                if (auto wrong = check_schema(branch, path + ".anyOf", is_strict, depth + 1)) return wrong;
-        }
-        for (const auto* group : {"properties", "$defs"})
-            if (const auto* members = schema.if_contains(group)) {
-                if (!members->is_object()) return bad(path + "." + group, "Must be an object.");
-                for (const auto& member : members->get_object())
-                    if (auto wrong = check_schema(member.value(),
-                                                  fmt::format("{}.{}.{}", path, group, view(member.key())),
-                                                  is_strict, depth + 1))
-                        return wrong;
-            }
-        return is_strict ? check_closed(schema, path) : std::nullopt;
-    }
-
-    static std::optional<Violation> check_closed(const json::object& schema, const std::string& path) {
-        const auto* properties = schema.if_contains("properties");
-        if (properties == nullptr) return std::nullopt;
-        const auto* additional = schema.if_contains("additionalProperties");
-        if (additional == nullptr || *additional != json::value(false))
-            return bad(path, "'additionalProperties' is required to be supplied and to be false.");
-        const auto* required = schema.if_contains("required");
-        if (required == nullptr || !required->is_array() ||
-            required->get_array().size() != properties->get_object().size())
-            return bad(path, "'required' must name every property.");
-        for (const auto& name : required->get_array())
-            if (!name.is_string() || !properties->get_object().contains(name.get_string()))
-                return bad(path, "'required' names a property that is not there.");
-        return std::nullopt;
-    }
+    std::set<std::string> calls_;  // the ids of those made so far
 };
 
 }  // namespace stand_in

@@ -1,17 +1,19 @@
-// A model server for tests: an OpenAI-compatible server that reads requests strictly, answers by rule, and
-// remembers what it was sent.
+// A model server for tests: one that speaks Chat Completions, Messages, Responses and Embeddings, reads
+// requests strictly, answers by rule, and remembers what it was sent.
 //
 //   model_stand_in --port-file FILE [--latency-ms N] [--ledger FILE] [--key KEY]
 //
-// POST /v1/chat/completions answers with a text, or with a plain document of the asked schema. A line in the
-// last text of the user's first message changes that:
+// POST /v1/chat/completions, /v1/messages and /v1/responses answer with a text, with a plain document of the
+// asked schema, or with a call of a tool when one must be called; /v1/embeddings with a vector of each input.
+// /v1/messages/count_tokens and /tokenize count. A line in the last text of the user's first message changes
+// that:
 //
 //   stand-in: ACTION [once | times=N] [retry-after=SECONDS] [text=WORDS…]
 //
 // ACTION: an HTTP status of an error, or one of hang, half, garbage, html, empty, no-choices, error-200,
-// echo-key, context, wrong-schema, not-json, fence, refusal, filter, length, slow-drip, half-stream, whole,
-// say. `once` and `times` bound how often the same words are answered so; wrong-schema and not-json otherwise
-// hold for every turn.
+// echo-key, context, wrong-schema, not-json, fence, refusal, filter, length, call, slow-drip, half-stream,
+// error-stream, whole, say. `once` and `times` bound how often the same words are answered so; wrong-schema
+// and not-json otherwise hold for every turn.
 //
 // GET /stand-in/ledger tells counters and an entry for each request; GET /v1/models lists one model.
 #include <charconv>
@@ -19,7 +21,6 @@
 #include <fstream>
 #include <iostream>
 #include <map>
-#include <set>
 #include <sstream>
 
 #include <boost/asio/signal_set.hpp>
@@ -30,14 +31,21 @@
 #include "backend/json_text.h"
 #include "base/hash.h"
 #include "chat_request_check.h"
+#include "embeddings_request_check.h"
 #include "http/server.h"
 #include "jsonl/writer.h"
+#include "messages_request_check.h"
+#include "responses_request_check.h"
+#include "stand_in_answers.h"
+#include "stand_in_ledger.h"
 
 namespace {
 
 using namespace sheaf;
-using stand_in::ChatRequest;
-using stand_in::view;
+using stand_in::AskedRequest;
+using stand_in::Entry;
+using stand_in::Protocol;
+using stand_in::Said;
 namespace json = boost::json;
 
 constexpr std::uint64_t kBodyBytesMax = 256U << 20;
@@ -47,63 +55,6 @@ struct Options {
     std::chrono::milliseconds latency{0};
     std::string ledger_file;
     std::string key;
-};
-
-struct Entry {
-    int status = 200;
-    std::string violation;
-    std::string action;
-    std::string words;   // the last text of the user's first message
-    std::string prefix;  // hash of all parts up to the last picture
-    std::size_t images = 0;
-    std::size_t turns = 0;
-    bool is_streamed = false;
-    std::size_t bytes = 0;
-};
-
-std::string render(const Entry& entry) {
-    jsonl::Writer out;
-    out.open_object().member("status", entry.status).member("violation", entry.violation);
-    out.member("action", entry.action).member("words", entry.words).member("prefix", entry.prefix);
-    out.member("images", entry.images).member("turns", entry.turns).member("stream", entry.is_streamed);
-    out.member("bytes", entry.bytes).close_object();
-    return out.take();
-}
-
-class Ledger {
-public:
-    explicit Ledger(const std::string& file) {
-        if (!file.empty()) file_.open(file, std::ios::app);
-    }
-
-    void add(Entry entry) {
-        if (file_.is_open()) file_ << render(entry) << std::endl;
-        entries_.push_back(std::move(entry));
-    }
-
-    std::string text() const {
-        std::map<std::string, std::size_t> prefixes;
-        std::size_t images = 0;
-        std::size_t violations = 0;
-        for (const auto& entry : entries_) {
-            images += entry.images;
-            violations += entry.violation.empty() ? 0 : 1;
-            if (!entry.prefix.empty()) ++prefixes[entry.prefix];
-        }
-        std::size_t shared = 0;
-        for (const auto& [prefix, count] : prefixes) shared += count - 1;
-        jsonl::Writer out;
-        out.open_object().member("requests", entries_.size()).member("violations", violations);
-        out.member("images_decoded", images).member("frame_sets", prefixes.size());
-        out.member("prefix_repeated", shared).key("entries").open_array();
-        for (const auto& entry : entries_) out.raw(render(entry));
-        out.close_array().close_object();
-        return out.take();
-    }
-
-private:
-    std::ofstream file_;
-    std::vector<Entry> entries_;
 };
 
 struct Directive {
@@ -143,19 +94,18 @@ http::Response json_response(int status, std::string body) {
     return response;
 }
 
-std::string error_body(std::string_view message, std::string_view param, std::string_view code) {
+std::string error_body(Protocol protocol, std::string_view message, std::string_view param,
+                       std::string_view code) {
     jsonl::Writer out;
-    out.open_object()
-        .key("error")
-        .open_object()
-        .member("message", message)
-        .member("type", "invalid_request_error");
-    out.member("param", param).member("code", code).close_object().close_object();
-    return out.take();
+    out.open_object();
+    if (protocol == Protocol::messages) out.member("type", "error");
+    out.key("error").open_object().member("message", message).member("type", "invalid_request_error");
+    if (protocol != Protocol::messages) out.member("param", param).member("code", code);
+    return out.close_object().close_object().take();
 }
 
 // The times that stand before the pictures.
-std::vector<double> shown_times(const ChatRequest& request) {
+std::vector<double> shown_times(const AskedRequest& request) {
     std::vector<double> times;
     for (const auto& part : request.parts)
         if (!part.is_image && part.text.starts_with('['))
@@ -164,7 +114,7 @@ std::vector<double> shown_times(const ChatRequest& request) {
 }
 
 // A plain document of the schema; an array of stretches of time gets one, over all that was shown.
-std::string good_document(const ChatRequest& request) {
+std::string good_document(const AskedRequest& request) {
     auto document = backend::invented_document(*request.schema);
     const auto times = shown_times(request);
     const auto* properties = request.schema->get_object().if_contains("properties");
@@ -183,14 +133,66 @@ std::string good_document(const ChatRequest& request) {
     return backend::json_text(document);
 }
 
+std::string good_text(const AskedRequest& request) {
+    return request.schema ? good_document(request)
+                          : fmt::format("The stand-in saw {} pictures.", request.images);
+}
+
+// What is called in place of a text, if something is.
+std::optional<stand_in::AskedTool> called_tool(const AskedRequest& request, const Directive& directive) {
+    if (request.tools.empty() || (!request.forced_tool && directive.action != "call")) return std::nullopt;
+    for (const auto& tool : request.tools)
+        if (tool.name == request.forced_tool) return tool;
+    return request.tools.front();
+}
+
+std::string whole_answer(const AskedRequest& request, const Said& said) {
+    switch (request.protocol) {
+        case Protocol::chat_completions:
+            return stand_in::ChatAnswer(request, said).whole();
+        case Protocol::messages:
+            return stand_in::MessagesAnswer(request, said).whole();
+        case Protocol::responses:
+            return stand_in::ResponsesAnswer(request, said).whole();
+        case Protocol::embeddings:
+            return stand_in::embeddings_answer(request);
+    }
+    return {};
+}
+
+std::vector<std::string> events_of_answer(const AskedRequest& request, const Said& said) {
+    switch (request.protocol) {
+        case Protocol::chat_completions:
+            return stand_in::ChatAnswer(request, said).events();
+        case Protocol::messages:
+            return stand_in::MessagesAnswer(request, said).events();
+        case Protocol::responses:
+            return stand_in::ResponsesAnswer(request, said).events();
+        case Protocol::embeddings:
+            break;
+    }
+    return {};
+}
+
 class StandIn {
 public:
     explicit StandIn(Options options) : options_(std::move(options)), ledger_(options_.ledger_file) {}
 
     http::Router router() {
+        using stand_in::MessagesRequestCheck;
         http::Router made;
-        made.add("POST", "/v1/chat/completions",
-                 [this](http::Request& request) { return complete(request); });
+        const auto add = [this, &made](std::string_view path, Protocol protocol, Check check) {
+            made.add("POST", path, [this, protocol, check = std::move(check)](http::Request& request) {
+                return complete(request, protocol, check);
+            });
+        };
+        add("/v1/chat/completions", Protocol::chat_completions, read_with<stand_in::ChatRequestCheck>);
+        add("/v1/messages", Protocol::messages, read_messages<MessagesRequestCheck::Asks::answer>);
+        add("/v1/messages/count_tokens", Protocol::messages,
+            read_messages<MessagesRequestCheck::Asks::count>);
+        add("/v1/responses", Protocol::responses, read_with<stand_in::ResponsesRequestCheck>);
+        add("/v1/embeddings", Protocol::embeddings, read_with<stand_in::EmbeddingsRequestCheck>);
+        add("/tokenize", Protocol::chat_completions, read_with<stand_in::ChatRequestCheck>);
         made.add("GET", "/v1/models", [](http::Request&) {
             return now(
                 json_response(200, R"({"object":"list","data":[{"id":"stand-in","object":"model"}]})"));
@@ -198,39 +200,66 @@ public:
         made.add("GET", "/stand-in/ledger",
                  [this](http::Request&) { return now(json_response(200, ledger_.text())); });
         const auto lost = [](http::Request&) {
-            return now(json_response(404, error_body("no such path", "", "not_found")));
+            return now(
+                json_response(404, error_body(Protocol::chat_completions, "no such path", "", "not_found")));
         };
         made.add_fallbacks("/", {lost, lost});
         return made;
     }
 
 private:
+    using Check = std::function<stand_in::Verdict(std::string_view body, AskedRequest& request)>;
+
+    template <class Reader>
+    static stand_in::Verdict read_with(std::string_view body, AskedRequest& request) {
+        return Reader().check(body, request);
+    }
+    template <stand_in::MessagesRequestCheck::Asks asks>
+    static stand_in::Verdict read_messages(std::string_view body, AskedRequest& request) {
+        return stand_in::MessagesRequestCheck(asks).check(body, request);
+    }
+
     static async::Task<http::Response> now(http::Response response) { co_return response; }
 
-    async::Task<http::Response> complete(http::Request& http_request) {
-        Entry entry;
-        const auto body = co_await http::read_all(*http_request.body, kBodyBytesMax);
-        if (!body) co_return json_response(413, error_body("the body is too large", "", "too_large"));
-        entry.bytes = body->size();
-        const auto type = http_request.headers.find("content-type");
-        const auto key = http_request.headers.find("authorization").value_or("");
-        ChatRequest request;
-        std::optional<stand_in::Violation> violation;
+    static stand_in::Verdict check_headers(const http::Headers& headers, Protocol protocol) {
+        const auto type = headers.find("content-type");
         if (!type || !type->starts_with("application/json"))
-            violation = {"", "The content type must be application/json."};
-        if (!violation) violation = stand_in::RequestCheck().check(*body, request);
+            return stand_in::bad("", "The content type must be application/json.");
+        if (protocol == Protocol::messages && !headers.find("anthropic-version"))
+            return stand_in::bad("", "anthropic-version: header is required");
+        return std::nullopt;
+    }
+
+    bool has_key(const http::Headers& headers, Protocol protocol) const {
+        if (options_.key.empty()) return true;
+        return headers.find("authorization") == "Bearer " + options_.key &&
+               (protocol != Protocol::messages || headers.find("x-api-key") == options_.key);
+    }
+
+    async::Task<http::Response> complete(http::Request& http_request, Protocol protocol, Check check) {
+        Entry entry{.path = http_request.path};
+        const auto body = co_await http::read_all(*http_request.body, kBodyBytesMax);
+        if (!body)
+            co_return json_response(413, error_body(protocol, "the body is too large", "", "too_large"));
+        entry.bytes = body->size();
+        if (body->size() <= stand_in::kKeptBytesMax) entry.body = *body;
+        AskedRequest request{.protocol = protocol};
+        auto violation = check_headers(http_request.headers, protocol);
+        if (!violation) violation = check(*body, request);
         if (violation) {
             entry.status = 400;
             entry.violation = violation->param + ": " + violation->message;
             std::cerr << "violation: " << entry.violation << std::endl;
             ledger_.add(entry);
-            co_return json_response(400, error_body(violation->message, violation->param, "invalid"));
+            co_return json_response(400,
+                                    error_body(protocol, violation->message, violation->param, "invalid"));
         }
-        if (!options_.key.empty() && key != "Bearer " + options_.key) {
+        const std::string key(http_request.headers.find("authorization").value_or(""));
+        if (!has_key(http_request.headers, protocol)) {
             entry.status = 401;
             ledger_.add(entry);
             co_return json_response(
-                401, error_body(fmt::format("Incorrect API key provided: {}", key), "", "invalid_api_key"));
+                401, error_body(protocol, "Incorrect API key provided: " + key, "", "invalid_api_key"));
         }
         describe(request, entry);
         Directive directive = parse_directive(entry.words);
@@ -242,13 +271,14 @@ private:
             ledger_.add(entry);
             co_await async::sleep_for(std::chrono::hours{1});
         }
-        auto response = answer(request, directive, std::string(key));
-        entry.status = response.status;
+        auto response = find_fault(request, directive, key);
+        if (!response) response = good_answer(http_request.path, request, directive);
+        entry.status = response->status;
         ledger_.add(entry);
-        co_return response;
+        co_return *std::move(response);
     }
 
-    static void describe(const ChatRequest& request, Entry& entry) {
+    static void describe(const AskedRequest& request, Entry& entry) {
         entry.images = request.images;
         entry.turns = request.turns;
         entry.is_streamed = request.is_streamed;
@@ -261,23 +291,26 @@ private:
         if (!request.parts.empty() && !request.parts.back().is_image) entry.words = request.parts.back().text;
     }
 
-    http::Response answer(const ChatRequest& request, const Directive& directive, const std::string& key) {
+    static std::optional<http::Response> find_fault(const AskedRequest& request, const Directive& directive,
+                                                    const std::string& key) {
         const auto& action = directive.action;
+        const auto error = [&](std::string_view message, std::string_view param, std::string_view code) {
+            return error_body(request.protocol, message, param, code);
+        };
         int status = 0;
         if (std::from_chars(action.data(), action.data() + action.size(), status).ec == std::errc() &&
             status >= 300) {
             auto response = json_response(
-                status, error_body(directive.text.empty() ? "as it was told" : directive.text, "", "told"));
+                status, error(directive.text.empty() ? "as it was told" : directive.text, "", "told"));
             if (!directive.retry_after.empty()) response.headers.add("Retry-After", directive.retry_after);
             return response;
         }
-        if (action == "echo-key")
-            return json_response(500, error_body("the key " + key + " is odd", "", "told"));
+        if (action == "echo-key") return json_response(500, error("the key " + key + " is odd", "", "told"));
         if (action == "context")
-            return json_response(400, error_body("This model's maximum context length is 4096 tokens.",
-                                                 "messages", "context_length_exceeded"));
+            return json_response(400, error("This model's maximum context length is 4096 tokens.", "messages",
+                                            "context_length_exceeded"));
         if (action == "garbage") return json_response(200, "{\"choices\":[{\"mess");
-        if (action == "error-200") return json_response(200, error_body("out of memory", "", "told"));
+        if (action == "error-200") return json_response(200, error("out of memory", "", "told"));
         if (action == "no-choices") return json_response(200, R"({"object":"chat.completion","choices":[]})");
         if (action == "html") {
             http::Response response;
@@ -285,21 +318,32 @@ private:
             response.body = std::string("<html>It works!</html>");
             return response;
         }
-        std::string text = request.schema ? good_document(request)
-                                          : fmt::format("The stand-in saw {} pictures.", request.images);
-        std::string finish = "stop";
-        if (action == "say") text = directive.text;
-        if (action == "empty") text.clear();
-        if (action == "wrong-schema") text = R"({"nonsense":true})";
-        if (action == "not-json") text = "I would rather not.";
-        if (action == "fence") text = "```json\n" + text + "\n```";
-        if (action == "filter") finish = "content_filter";
-        if (action == "length") {
-            finish = "length";
-            text.resize(text.size() / 2);
+        return std::nullopt;
+    }
+
+    static http::Response good_answer(std::string_view path, const AskedRequest& request,
+                                      const Directive& directive) {
+        if (path == "/v1/messages/count_tokens") return json_response(200, R"({"input_tokens":41})");
+        if (path == "/tokenize")
+            return json_response(200, R"({"count":43,"max_model_len":4096,"tokens":[]})");
+        const auto& action = directive.action;
+        Said said{.text = good_text(request), .called = called_tool(request, directive)};
+        if (action == "say") said.text = directive.text;
+        if (action == "empty") said.text.clear();
+        if (action == "wrong-schema") said.text = R"({"nonsense":true})";
+        if (action == "not-json") said.text = "I would rather not.";
+        if (action == "fence") said.text = "```json\n" + said.text + "\n```";
+        if (action == "filter") said.finish = "content_filter";
+        if (action == "refusal") {
+            said.is_refusal = true;
+            said.text = "I cannot help with that.";
         }
-        if (request.is_streamed && action != "whole") return streamed(request, directive, text, finish);
-        auto body = completion(request, text, finish, action == "refusal");
+        if (action == "length") {
+            said.finish = "length";
+            said.text.resize(said.text.size() / 2);
+        }
+        if (request.is_streamed && action != "whole") return streamed(request, action, said);
+        auto body = whole_answer(request, said);
         if (action != "half" && action != "slow-drip") return json_response(200, std::move(body));
         const bool is_half = action == "half";
         auto response = json_response(200, {});
@@ -321,84 +365,24 @@ private:
         co_return Result<>{};
     }
 
-    static void write_usage(jsonl::Writer& out, const ChatRequest& request, const std::string& text) {
-        std::size_t input = request.images * 100;
-        for (const auto& part : request.parts)
-            if (!part.is_image) input += part.text.size() / 4;
-        const auto output = text.size() / 4 + 1;
-        out.key("usage").open_object().member("prompt_tokens", input).member("completion_tokens", output);
-        out.member("total_tokens", input + output).close_object();
-    }
-
-    static std::string completion(const ChatRequest& request, const std::string& text,
-                                  const std::string& finish, bool is_refusal) {
-        jsonl::Writer out;
-        out.open_object().member("id", "chatcmpl-1").member("object", "chat.completion").member("created", 1);
-        out.member("model", request.model).key("choices").open_array().open_object().member("index", 0);
-        out.key("message").open_object().member("role", "assistant");
-        if (is_refusal)
-            out.member_null("content").member("refusal", "I cannot help with that.");
-        else
-            out.member("content", text).member_null("refusal");
-        out.close_object().member("finish_reason", finish).close_object().close_array();
-        write_usage(out, request, text);
-        return out.close_object().take();
-    }
-
-    // The events of a streamed answer, a word each.
-    static std::vector<std::string> events(const ChatRequest& request, std::string text,
-                                           const std::string& finish) {
-        const auto event = [&](std::string_view delta, std::string_view reason) {
-            jsonl::Writer out;
-            out.open_object().member("id", "chatcmpl-1").member("object", "chat.completion.chunk");
-            out.key("choices").open_array().open_object().member("index", 0).key("delta").open_object();
-            if (!delta.empty()) out.member("content", delta);
-            out.close_object().key("finish_reason");
-            if (reason.empty())
-                out.null();
-            else
-                out.value(reason);
-            out.close_object().close_array().member_null("usage").close_object();
-            return "data: " + out.take() + "\n\n";
-        };
-        std::vector<std::string> all{": keep-alive\n\n", event("", "")};
-        const std::string whole = text;
-        while (!text.empty()) {
-            const auto count =
-                std::min(text.size(), text.find(' ') == std::string::npos ? text.size() : text.find(' ') + 1);
-            all.push_back(event(text.substr(0, count), ""));
-            text.erase(0, count);
-        }
-        all.push_back(event("", finish));
-        if (request.wants_usage) {
-            jsonl::Writer out;
-            out.open_object()
-                .member("object", "chat.completion.chunk")
-                .key("choices")
-                .open_array()
-                .close_array();
-            write_usage(out, request, whole);
-            all.push_back("data: " + out.close_object().take() + "\n\n");
-        }
-        all.emplace_back("data: [DONE]\n\n");
-        return all;
-    }
-
-    static http::Response streamed(const ChatRequest& request, const Directive& directive,
-                                   const std::string& text, const std::string& finish) {
+    static http::Response streamed(const AskedRequest& request, const std::string& action, const Said& said) {
         http::Response response;
         response.headers.add("Content-Type", "text/event-stream");
-        auto all = events(request, text, finish);
-        std::string cut;
-        if (directive.action == "half-stream" || directive.action == "half") all.resize(3);
-        if (directive.action == "slow-drip") {
+        auto all = events_of_answer(request, said);
+        // Of a chat: the comment, the role and the first word.
+        const std::size_t begun = request.protocol == Protocol::chat_completions ? 3 : 4;
+        if (action == "half-stream" || action == "half" || action == "error-stream") all.resize(begun);
+        if (action == "error-stream")
+            all.push_back(stand_in::event(request.protocol == Protocol::chat_completions ? "" : "error",
+                                          error_body(request.protocol, "out of memory", "", "told")));
+        if (action == "slow-drip") {
             std::string joined;
             for (const auto& event : all) joined += event;
             response.body =
                 http::StreamBody([joined](http::BodyWriter& out) { return drip(out, joined, false); });
             return response;
         }
-        const bool is_aborted = directive.action == "half";
+        const bool is_aborted = action == "half";
         response.body = http::StreamBody(
             [all, is_aborted](http::BodyWriter& out) { return send_events(out, all, is_aborted); });
         return response;
@@ -413,7 +397,7 @@ private:
     }
 
     Options options_;
-    Ledger ledger_;
+    stand_in::Ledger ledger_;
     std::map<std::string, std::size_t> seen_;
 };
 

@@ -66,8 +66,9 @@ def scripted_model(**settings: object) -> dict:
     return {"name": "pegasus1.5", "backend": "scripted", **settings}
 
 
-def chat_model(url: str, **settings: object) -> dict:
-    return {"name": "pegasus1.5", "backend": "chat", "url": url, "model": "stand-in", **settings}
+def chat_model(*urls: str, **settings: object) -> dict:
+    """A model on one server or several."""
+    return {"name": "pegasus1.5", "backend": "chat", "urls": list(urls), "model": "stand-in", **settings}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The chat model server of the tests, a process of its own (tests/support/model_stand_in.cpp)."""
+"""The model server of the tests, a process of its own (tests/support/model_stand_in.cpp)."""
 
 import contextlib
 import subprocess

@@ -4,8 +4,8 @@
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
+#include "backend/base64.h"
 #include "backend/json_text.h"
 #include "backend/segments_answer.h"
 #include "jsonl/writer.h"
@@ -22,15 +22,6 @@ constexpr std::string_view kSystem =
 
 // Repeated to the model in full up to here; an answer beyond was no honest attempt.
 constexpr std::size_t kRepairBytesMax = 64 * 1024;
-
-std::string base64(std::string_view bytes) {
-    std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-    const int count =
-        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                        reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-    out.resize(static_cast<std::size_t>(count));
-    return out;
-}
 
 void add_text(jsonl::Writer& json, std::string_view text) {
     json.open_object().member("type", "text").member("text", text).close_object();

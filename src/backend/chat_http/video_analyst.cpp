@@ -11,7 +11,6 @@
 #include "backend/refusal.h"
 #include "backend/segments_answer.h"
 #include "backend/window.h"
-#include "base/clock.h"
 #include "jsonl/writer.h"
 
 namespace sheaf::backend::chat_http {
@@ -145,16 +144,14 @@ private:
 
     // We wrote the request, so what is wrong with it is not the client's to mend, but for its size.
     core::Outcome outcome_without_reply(const http::ClientResponse& response) const {
-        auto outcome = outcome_of_status(response, servers_->options().key, SystemClock().now());
+        auto outcome = servers_->outcome_of(response);
         if (std::holds_alternative<core::Refused>(outcome))
             return refused(speaks_of_context(response.body) ? "token_limit_exceeded" : "analysis_failed",
                            status_message(response, servers_->options().key));
         return outcome;
     }
 
-    core::Outcome broken(const Error& error) const {
-        return outcome_of_error(error, servers_->options().answer_time, servers_->options().key);
-    }
+    core::Outcome broken(const Error& error) const { return servers_->outcome_of(error); }
 
     async::Task<Sent> send(const Request& request) {
         auto response = co_await servers_->send(call(request, false));

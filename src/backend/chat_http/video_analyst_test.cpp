@@ -8,9 +8,9 @@
 
 #include "backend/backend_conformance.h"
 #include "backend/backends.h"
-#include "backend/chat_http/model_stand_in_test.h"
 #include "backend/chat_http/shown_video_test.h"
 #include "backend/json_text.h"
+#include "backend/model_stand_in_test.h"
 #include "http/client.h"
 #include "media/decoders.h"
 
@@ -41,21 +41,30 @@ core::SegmentsOutput scenes(std::string description) {
 
 class ChatSubject final : public BackendSubject {
 public:
-    explicit ChatSubject(async::Executor executor)
-        : backend_(*make_relay_backend(executor, {.urls = {shared_stand_in().url()}, .model = "stand-in"})) {}
+    ChatSubject(async::Executor executor, std::vector<core::Protocol> protocols)
+        : backend_(*make_relay_backend(
+              executor,
+              {.urls = {shared_stand_in().url()}, .model = "stand-in", .protocols = std::move(protocols)})) {}
     Backend& backend() override { return *backend_; }
     Job job(core::OutputFormat output) override { return a_job("What is shown?", std::move(output)); }
     Job slow_job() override { return a_job("stand-in: hang"); }
+    std::string slow_words() override { return "stand-in: hang"; }
 
 private:
     std::unique_ptr<Backend> backend_;
 };
 
+BackendCase chat_case(std::string name, std::vector<core::Protocol> protocols) {
+    return {std::move(name), [protocols](async::Executor executor) -> std::unique_ptr<BackendSubject> {
+                return std::make_unique<ChatSubject>(executor, protocols);
+            }};
+}
+
+using enum core::Protocol;
 INSTANTIATE_TEST_SUITE_P(ChatHttp, BackendConformance,
-                         testing::Values(BackendCase{
-                             "chat_http", [](async::Executor executor) -> std::unique_ptr<BackendSubject> {
-                                 return std::make_unique<ChatSubject>(executor);
-                             }}));
+                         testing::Values(chat_case("chat", {chat_completions}),
+                                         chat_case("everything",
+                                                   {chat_completions, messages, responses, embeddings})));
 
 class VideoAnalystTest : public testing::Test {
 protected:

@@ -5,9 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "backend/refusal.h"
 #include "backend/token_estimate.h"
-#include "base/clock.h"
 #include "jsonl/document.h"
 #include "jsonl/writer.h"
 
@@ -112,11 +110,11 @@ async::Task<core::Outcome> Relay::run(core::ModelRequest request, OnText on_text
 
 async::Task<core::Outcome> Relay::ask(const core::ModelRequest& request, Protocol target, std::string body) {
     const auto response = co_await servers_->send(call(target, std::move(body)));
-    if (!response) co_return broken(response.error());
+    if (!response) co_return servers_->outcome_of(response.error());
     if (!is_good(*response)) co_return outcome_without_reply(*response, target == request.protocol);
     auto reply =
         protocol::translate_reply(target, request.protocol, response->body, request.body, request.model);
-    if (!reply) co_return broken(reply.error());
+    if (!reply) co_return servers_->outcome_of(reply.error());
     co_return core::Answer{.text = {},
                            .finish = core::FinishReason::stop,
                            .truncation = {},
@@ -136,11 +134,11 @@ async::Task<core::Outcome> Relay::ask_streaming(const core::ModelRequest& reques
             if (events && !events->empty()) on_text(*events);
             return events.has_value();
         });
-    if (fault) co_return broken(*fault);
-    if (!response) co_return broken(response.error());
+    if (fault) co_return servers_->outcome_of(*fault);
+    if (!response) co_return servers_->outcome_of(response.error());
     if (!is_good(*response)) co_return outcome_without_reply(*response, target == request.protocol);
     auto end = translator->finish();
-    if (!end) co_return broken(end.error());
+    if (!end) co_return servers_->outcome_of(end.error());
     if (!end->events.empty()) on_text(end->events);
     co_return core::Answer{.text = {},
                            .finish = core::FinishReason::stop,
@@ -173,7 +171,7 @@ async::Task<core::Outcome> Relay::count(const core::ModelRequest& request) {
 async::Task<std::optional<core::Outcome>> Relay::ask_for_count(ServerCall call, std::string_view member) {
     const bool is_own_protocol = call.below == ServerCall::Below::url;
     const auto response = co_await servers_->send(std::move(call));
-    if (!response) co_return broken(response.error());
+    if (!response) co_return servers_->outcome_of(response.error());
     if (!is_good(*response)) {
         auto outcome = outcome_without_reply(*response, is_own_protocol);
         const auto* refused = std::get_if<core::Refused>(&outcome);
@@ -190,15 +188,11 @@ async::Task<std::optional<core::Outcome>> Relay::ask_for_count(ServerCall call, 
 }
 
 core::Outcome Relay::outcome_without_reply(const http::ClientResponse& response, bool is_own_protocol) const {
-    auto outcome = outcome_of_status(response, servers_->options().key, SystemClock().now());
+    auto outcome = servers_->outcome_of(response);
     // The path of a fault in our translation tells the client nothing.
     if (auto* refused = std::get_if<core::Refused>(&outcome); refused != nullptr && !is_own_protocol)
         refused->failure.field.clear();
     return outcome;
-}
-
-core::Outcome Relay::broken(const Error& error) const {
-    return outcome_of_error(error, servers_->options().answer_time, servers_->options().key);
 }
 
 }  // namespace sheaf::backend::relay

@@ -42,7 +42,6 @@ private:
     async::Task<core::Outcome> count(const core::ModelRequest& request);
     async::Task<std::optional<core::Outcome>> ask_for_count(ServerCall call, std::string_view member);
     core::Outcome outcome_without_reply(const http::ClientResponse& response, bool is_own_protocol) const;
-    core::Outcome broken(const Error& error) const;
 
     Servers* servers_;
     std::string model_;

@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "async/blocking.h"
 #include "backend/backends.h"
 #include "backend/scene/fields.h"
@@ -149,7 +151,11 @@ public:
 
     async::Task<core::Outcome> run(Job job) override {
         const auto* analysis = std::get_if<core::VideoAnalysis>(&job.inference);
-        if (analysis == nullptr || job.video == nullptr) {
+        if (analysis == nullptr) {
+            co_return core::Refused{{"invalid_request", fmt::format("The model \"{}\" analyses videos only.",
+                                                                    core::model_of(job.inference))}};
+        }
+        if (job.video == nullptr) {
             co_return core::Refused{{"analysis_failed", "The built-in scene analysis needs a video."}};
         }
         if (std::holds_alternative<core::JsonOutput>(analysis->output)) {

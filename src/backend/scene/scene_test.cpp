@@ -103,7 +103,7 @@ struct Analysed {
     std::vector<std::string> fragments;
 };
 
-Analysed analyse(const std::shared_ptr<StripedVideo>& video, core::VideoAnalysis analysis,
+Analysed analyse(const std::shared_ptr<StripedVideo>& video, core::Inference analysis,
                  SceneOptions options = {}) {
     boost::asio::io_context home;
     async::Lane lane(1);
@@ -183,6 +183,14 @@ TEST(SceneBackend, AFreeSchemaIsRefusedWithoutLookingAtTheVideo) {
     EXPECT_EQ(refused.failure.code, "unsupported_output");
     EXPECT_THAT(refused.failure.message, HasSubstr("[[model]]"));
     EXPECT_TRUE(video->requests.empty());
+}
+
+TEST(SceneBackend, ModelRequestsAreRefused) {
+    const Analysed analysed =
+        analyse(nullptr, core::ModelRequest{.model = "pegasus", .body = R"({"messages":[]})"});
+    const auto& refused = std::get<core::Refused>(analysed.outcome);
+    EXPECT_EQ(refused.failure.code, "invalid_request");
+    EXPECT_EQ(refused.failure.message, "The model \"pegasus\" analyses videos only.");
 }
 
 TEST(SceneBackend, SegmentsAreTheShotsWithWhatWasMeasured) {

@@ -11,7 +11,8 @@
 namespace sheaf::backend {
 
 // What an item asks of the scripted backend, so that a client can be tried against every ending. One
-// directive a line, anywhere in the prompt or, of segments, in a definition's description:
+// directive a line, anywhere in the prompt or, of segments, in a definition's description; of a model
+// request, in the user's last message or in what is to be embedded:
 //
 //   sheaf:answer TEXT    answers TEXT; for JSON and segments it is checked like a model's
 //   sheaf:fail           fails for good

@@ -41,6 +41,7 @@ public:
     Backend& backend() override { return *backend_; }
     Job job(core::OutputFormat output) override { return a_job("What is shown?", std::move(output)); }
     Job slow_job() override { return a_job("sheaf:delay 60000"); }
+    std::string slow_words() override { return "sheaf:delay 60000"; }
 
 private:
     std::unique_ptr<Backend> backend_ = make_scripted_backend({});

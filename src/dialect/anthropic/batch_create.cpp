@@ -64,17 +64,16 @@ async::Task<Checked<std::optional<core::Batch>>> BatchCreator::find_earlier(cons
 }
 
 async::Task<Checked<std::vector<store::ItemDraft>>> BatchCreator::read_items(std::string_view body) {
-    auto request = BatchRequest::read_frame(body, parts_.limits.batch_items_max);
-    if (!request) co_return refuse(request.error());
-    std::size_t checked = 0;
-    for (std::size_t i = 0; i < request->item_count(); ++i) {
-        if (auto read = request->read_item(i); !read) co_return refuse(read.error());
-        checked += request->item_text(i).size();
-        if (checked < kCheckedAtOnce) continue;
-        checked = 0;
+    BatchRequest request(body, parts_.limits.batch_items_max);
+    std::size_t yielded_at = 0;
+    while (true) {
+        const auto more = request.read_next();
+        if (!more) co_return refuse(more.error());
+        if (!*more) co_return request.take_items();
+        if (request.offset() - yielded_at < kCheckedAtOnce) continue;
+        yielded_at = request.offset();
         co_await async::yield_to_others();
     }
-    co_return request->take_items();
 }
 
 store::BatchDraft BatchCreator::make_draft(const Call& call, std::vector<store::ItemDraft> items,

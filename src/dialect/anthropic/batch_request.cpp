@@ -1,13 +1,10 @@
 #include "dialect/anthropic/batch_request.h"
 
 #include <algorithm>
-#include <array>
-#include <span>
 
 #include <fmt/format.h>
 
 #include "dialect/anthropic/message_request.h"
-#include "jsonl/splitter.h"
 
 namespace sheaf::dialect::anthropic {
 namespace {
@@ -16,36 +13,14 @@ constexpr std::size_t kCustomIdCharactersMax = 64;
 // A JSON string of the longest custom_id is no longer, even when every character is escaped.
 constexpr std::size_t kCustomIdTextMax = kCustomIdCharactersMax * 6 + 2;
 constexpr std::size_t kShownKey = 64;
+constexpr const char* kRequests = "requests";
 
-// The members of an object that may have just these, as text; an empty view is an absent member.
-struct KnownMember {
-    std::string_view name;
-    std::string_view& text;
-};
-
-Result<> read_members(std::string_view object, std::span<const KnownMember> known) {
-    if (!object.starts_with('{')) return fail(ErrorCode::invalid, "Input should be an object");
-    auto read = jsonl::for_each_member(object, [&](std::string_view key, std::string_view value) -> Result<> {
-        const auto member = std::ranges::find(known, key, &KnownMember::name);
-        const auto refuse = [key](std::string message) {
-            return fail(ErrorCode::invalid, std::move(message), std::string(key.substr(0, kShownKey)));
-        };
-        if (member == known.end()) return refuse("Extra inputs are not permitted");
-        if (!member->text.empty()) return refuse("The member stands twice in one object");
-        member->text = value;
-        return {};
-    });
-    if (!read) return read;
-    for (const KnownMember& member : known)
-        if (member.text.empty()) return fail(ErrorCode::invalid, "Field required", std::string(member.name));
-    return {};
+std::unexpected<Error> refuse(std::string message, std::string field) {
+    return fail(ErrorCode::invalid, std::move(message), std::move(field));
 }
 
-std::string_view without_blanks_around(std::string_view text) {
-    constexpr std::string_view kBlanks = " \t\r\n";
-    const auto first = text.find_first_not_of(kBlanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+std::unexpected<Error> refuse_member(std::string_view name) {
+    return refuse("Extra inputs are not permitted", std::string(name.substr(0, kShownKey)));
 }
 
 // The JSON string `text`, whose pattern is checked afterwards.
@@ -61,81 +36,116 @@ bool is_plain(char c) {
 }
 
 Result<std::string> read_custom_id(std::string_view text) {
-    const auto refuse = [](std::string message) {
-        return fail(ErrorCode::invalid, std::move(message), "custom_id");
-    };
-    if (!text.starts_with('"')) return refuse("Input should be a valid string");
+    const std::string field = "custom_id";
+    if (!text.starts_with('"')) return refuse("Input should be a valid string", field);
     const auto refuse_length = [&] {
-        return refuse(fmt::format("String should have at most {} characters", kCustomIdCharactersMax));
+        return refuse(fmt::format("String should have at most {} characters", kCustomIdCharactersMax), field);
     };
     if (text.size() > kCustomIdTextMax) return refuse_length();
     auto id = read_string(text);
-    if (!id) return refuse(id.error().message);
+    if (!id) return refuse(id.error().message, field);
     if (id->size() > kCustomIdCharactersMax && std::ranges::all_of(*id, is_plain)) return refuse_length();
-    if (id->empty()) return refuse("String should have at least 1 character");
+    if (id->empty()) return refuse("String should have at least 1 character", field);
     if (!std::ranges::all_of(*id, is_plain))
-        return refuse("String should match pattern '^[a-zA-Z0-9_-]{1,64}$'");
+        return refuse("String should match pattern '^[a-zA-Z0-9_-]{1,64}$'", field);
     return id;
 }
 
-Error at_item(std::size_t index, Error error) {
-    error.field = error.field.empty() ? fmt::format("requests.{}", index)
-                                      : fmt::format("requests.{}.{}", index, error.field);
-    return error;
+std::unexpected<Error> refuse_item(std::size_t index, Error error) {
+    return refuse(std::move(error.message), error.field.empty()
+                                                ? fmt::format("{}.{}", kRequests, index)
+                                                : fmt::format("{}.{}.{}", kRequests, index, error.field));
+}
+
+// Takes the value of a member that must stand once.
+Result<> take_member(jsonl::PartReader& reader, std::string_view name, std::string_view& text) {
+    if (!text.empty()) return refuse("The member stands twice in one object", std::string(name));
+    const auto value = reader.value();
+    if (!value) return std::unexpected(value.error());
+    text = *value;
+    return {};
 }
 
 }  // namespace
 
-Result<BatchRequest> BatchRequest::read_frame(std::string_view body, std::uint32_t items_max) {
-    std::string_view requests;
-    const std::array known{KnownMember{"requests", requests}};
-    if (auto read = read_members(without_blanks_around(body), known); !read)
-        return std::unexpected(read.error());
-    const auto refuse = [](std::string message) {
-        return fail(ErrorCode::invalid, std::move(message), "requests");
-    };
-    if (!requests.starts_with('[')) return refuse("Input should be an array");
-    BatchRequest request(body);
-    auto split = jsonl::for_each_element(requests, [&](std::size_t, std::string_view element) -> Result<> {
-        request.texts_.push_back(element);
-        if (request.texts_.size() <= items_max) return {};
-        return refuse(fmt::format("Array should have at most {} items", items_max));
-    });
-    if (!split) return std::unexpected(split.error());
-    if (request.texts_.empty()) return refuse("Array should have at least 1 item");
-    request.items_.reserve(request.texts_.size());
-    request.places_.reserve(request.texts_.size());
-    return request;
+Result<bool> BatchRequest::read_next() {
+    if (!has_begun_) {
+        if (auto begun = begin(); !begun) return std::unexpected(begun.error());
+        has_begun_ = true;
+    }
+    const auto more = reader_.next_element();
+    if (!more) return std::unexpected(more.error());
+    const auto read = *more ? read_item() : end();
+    if (!read) return std::unexpected(read.error());
+    return *more;
 }
 
-Result<> BatchRequest::read_item(std::size_t index) {
-    std::string_view custom_id_text;
+Result<> BatchRequest::begin() {
+    if (reader_.peek() != '{') return refuse("Input should be an object", "");
+    if (auto opened = reader_.open_object(); !opened) return opened;
+    const auto name = reader_.next_member();
+    if (!name) return std::unexpected(name.error());
+    if (!*name) return refuse("Field required", kRequests);
+    if (**name != kRequests) return refuse_member(**name);
+    if (reader_.peek() != '[') return refuse("Input should be an array", kRequests);
+    return reader_.open_array();
+}
+
+Result<> BatchRequest::end() {
+    if (items_.empty()) return refuse("Array should have at least 1 item", kRequests);
+    const auto name = reader_.next_member();
+    if (!name) return std::unexpected(name.error());
+    if (*name && **name == kRequests) return refuse("The member stands twice in one object", kRequests);
+    if (*name) return refuse_member(**name);
+    return reader_.finish();
+}
+
+Result<> BatchRequest::read_item() {
+    const std::size_t index = items_.size();
+    if (index == items_max_)
+        return refuse(fmt::format("Array should have at most {} items", items_max_), kRequests);
+    if (reader_.peek() != '{') return refuse_item(index, {.message = "Input should be an object"});
+    if (auto opened = reader_.open_object(); !opened) return opened;
+    std::string_view custom_id;
     std::string_view params;
-    const std::array known{KnownMember{"custom_id", custom_id_text}, KnownMember{"params", params}};
-    if (auto read = read_members(texts_[index], known); !read)
-        return std::unexpected(at_item(index, read.error()));
-    auto custom_id = read_custom_id(custom_id_text);
-    if (!custom_id) return std::unexpected(at_item(index, custom_id.error()));
-    if (auto read = read_params(params); !read) return std::unexpected(at_item(index, read.error()));
-    items_.push_back({.custom_id = std::move(*custom_id),
+    while (true) {
+        const auto name = reader_.next_member();
+        if (!name) return refuse_item(index, name.error());
+        if (!*name) break;
+        const bool is_id = **name == "custom_id";
+        if (!is_id && **name != "params") return refuse_item(index, refuse_member(**name).error());
+        if (auto taken = take_member(reader_, **name, is_id ? custom_id : params); !taken)
+            return refuse_item(index, taken.error());
+    }
+    if (auto added = add_item(custom_id, params); !added) return refuse_item(index, added.error());
+    return {};
+}
+
+Result<> BatchRequest::add_item(std::string_view custom_id, std::string_view params) {
+    if (custom_id.empty()) return refuse("Field required", "custom_id");
+    if (params.empty()) return refuse("Field required", "params");
+    auto id = read_custom_id(custom_id);
+    if (!id) return std::unexpected(id.error());
+    if (auto checked = check_params(params); !checked) return checked;
+    const auto [first, is_new] = places_.emplace(*id, items_.size());
+    if (!is_new)
+        return refuse(fmt::format("Must be unique; it is also that of {}.{}", kRequests, first->second),
+                      "custom_id");
+    items_.push_back({.custom_id = std::move(*id),
                       .subject = {},
                       .body_offset = static_cast<std::uint64_t>(params.data() - body_.data()),
                       .body_bytes = params.size()});
-    const auto [first, is_new] = places_.emplace(*items_.back().custom_id, index);
-    if (is_new) return {};
-    return fail(ErrorCode::invalid,
-                fmt::format("Must be unique; it is also that of requests.{}", first->second),
-                fmt::format("requests.{}.custom_id", index));
+    return {};
 }
 
-Result<> BatchRequest::read_params(std::string_view text) {
-    if (!text.starts_with('{')) return fail(ErrorCode::invalid, "Input should be an object", "params");
+Result<> BatchRequest::check_params(std::string_view text) {
+    if (!text.starts_with('{')) return refuse("Input should be an object", "params");
     // Its line will say that it is too large, whatever it holds.
     if (text.size() > kMessageBytesMax) return {};
     const auto end = static_cast<std::size_t>(text.data() + text.size() - body_.data());
-    auto checked = checker_.check(text, body_.size() - end);
-    if (!checked) checked.error().field = "params";
-    return checked;
+    if (auto checked = checker_.check(text, body_.size() - end); !checked)
+        return refuse(std::move(checked.error().message), "params");
+    return {};
 }
 
 }  // namespace sheaf::dialect::anthropic

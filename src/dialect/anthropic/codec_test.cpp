@@ -57,7 +57,7 @@ TEST(MessageCodec, TellsFailuresInTheVendorsTypes) {
     EXPECT_EQ(type_of({.code = "output_invalid"}), "api_error");
     EXPECT_EQ(type_of({.code = "something_new"}), "api_error");
     EXPECT_EQ(type_of({.code = "invalid_request", .status = 422}), "invalid_request_error");
-    EXPECT_EQ(type_of({.code = "invalid_request", .status = 404}), "not_found_error");
+    EXPECT_EQ(type_of({.code = "analysis_failed", .status = 404}), "not_found_error");
     EXPECT_EQ(type_of({.code = "analysis_failed", .status = 429}), "overloaded_error");
     EXPECT_EQ(type_of({.code = "analysis_failed", .status = 503}), "overloaded_error");
     EXPECT_EQ(type_of({.code = "analysis_failed", .status = 504}), "timeout_error");

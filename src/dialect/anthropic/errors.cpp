@@ -48,7 +48,6 @@ bool is_about_our_credentials(const core::Failure& failure) {
 
 Kind kind_of(const core::Failure& failure) {
     if (is_about_our_credentials(failure)) return kBroken;
-    if (failure.status == 404) return kNotFound;
     for (const auto& word : kFailureWords)
         if (word.code == failure.code) return word.kind;
     switch (failure.status) {
@@ -56,6 +55,8 @@ Kind kind_of(const core::Failure& failure) {
         case 413:
         case 422:
             return kInvalid;
+        case 404:
+            return kNotFound;
         case 408:
         case 504:
             return kTimeout;

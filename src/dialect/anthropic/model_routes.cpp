@@ -11,8 +11,10 @@ namespace {
 void write_model(jsonl::Writer& json, std::string_view name) {
     json.open_object().member("type", "model").member("id", name).member("display_name", name);
     // The vendor's own value where it is not known.
-    json.member("created_at", to_time(Timestamp{}));
-    json.member_null("max_input_tokens").member_null("max_tokens").member_null("capabilities");
+    json.member("created_at", to_time(Timestamp{})).member("lifecycle", "active");
+    for (const std::string_view unknown :
+         {"deprecated_at", "retires_at", "line", "max_input_tokens", "max_tokens", "capabilities"})
+        json.member_null(unknown);
     json.close_object();
 }
 

@@ -68,9 +68,7 @@ protected:
     void work(const std::string& name, std::uint32_t count, const core::Ending& ending) {
         DialectWorld::work(*parse_batch_id(name), count, ending, dialect->codec());
     }
-    void publish(const std::string& name) {
-        DialectWorld::publish(*parse_batch_id(name), dialect->codec());
-    }
+    void publish(const std::string& name) { DialectWorld::publish(*parse_batch_id(name), dialect->codec()); }
 
     std::string public_url;
     std::uint32_t per_minute = 0;

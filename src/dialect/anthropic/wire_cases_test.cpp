@@ -1,8 +1,7 @@
-#include "dialect/wire_cases.h"
-
 #include <gtest/gtest.h>
 
 #include "dialect/anthropic/testing_world.h"
+#include "dialect/wire_case_runner.h"
 
 namespace sheaf::dialect::anthropic {
 namespace {

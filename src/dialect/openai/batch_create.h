@@ -15,7 +15,7 @@
 namespace sheaf::dialect::openai {
 
 // POST /v1/batches: a wrong call is refused; a wrong input file makes a batch that has failed. Either way
-// what is answered is durable (docs/adr/0007-openai-validation.md).
+// what is answered is durable (docs/adr/0008-openai-validation.md).
 class BatchCreator {
 public:
     struct Parts {

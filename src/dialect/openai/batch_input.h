@@ -12,7 +12,7 @@
 #include "dialect/openai/endpoints.h"
 #include "dialect/openai/openai.h"
 #include "jsonl/document.h"
-#include "store/batches.h"
+#include "service/batches.h"
 
 namespace sheaf::dialect::openai {
 

@@ -73,10 +73,10 @@ Problem to_problem(const Error& error) {
         }
         case ErrorCode::no_space:
         case ErrorCode::unavailable:
-        case ErrorCode::canceled:
             return make_retryable(error);
         case ErrorCode::timed_out:
-            return make_client_problem(408, error, "The request came too slowly.");
+        case ErrorCode::canceled:
+            return make_client_problem(408, error, "The request did not come to its end.");
         case ErrorCode::corrupt:
         case ErrorCode::internal:
             break;

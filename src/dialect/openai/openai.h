@@ -53,6 +53,9 @@ struct Options {
     Limits limits;
 };
 
+// A batch's id as clients of this dialect see it, "batch_" and 32 hex digits; nullopt when it is none.
+std::optional<BatchId> parse_batch_id(std::string_view text);
+
 // The codec by itself: stateless, the same as the dialect's own.
 std::unique_ptr<core::ItemCodec> make_codec(Limits limits = {});
 

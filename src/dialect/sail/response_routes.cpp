@@ -5,7 +5,7 @@
 
 #include "dialect/sail/batch_routes.h"
 #include "dialect/sail/codec.h"
-#include "dialect/sail/item_json.h"
+#include "dialect/sail/response_json.h"
 #include "dialect/sail/item_params.h"
 #include "dialect/sail/webhook_events.h"
 #include "dialect/sail/words.h"

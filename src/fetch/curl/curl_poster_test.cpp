@@ -1,5 +1,5 @@
-#include "fetch/path_server.h"
 #include "fetch/fetch.h"
+#include "fetch/path_server.h"
 
 namespace sheaf::fetch {
 namespace {

@@ -202,7 +202,8 @@ TEST_F(SqliteFaults, ADamagedLineIsNeverServed) {
     store = open();
     EXPECT_TRUE(store->batches().read_lines(batch.id(), 0, 1, 1 << 20));
     EXPECT_EQ(store->batches().read_lines(batch.id(), 1, 1, 1 << 20).error().code, ErrorCode::corrupt);
-    EXPECT_EQ(store->batches().publish(batch.id(), {.render = rendered_line}).error().code, ErrorCode::corrupt);
+    EXPECT_EQ(store->batches().publish(batch.id(), {.render = rendered_line}).error().code,
+              ErrorCode::corrupt);
     EXPECT_TRUE(store->health());
     EXPECT_TRUE(store->batches().remove(batch.id()));
 }

@@ -6,7 +6,7 @@
     "b.running, b.succeeded, b.failed, b.canceled, b.expired, b.created_at, b.expires_at, b.purge_at, "      \
     "b.ended_at, b.results_bytes, b.body_segment, b.body_start, b.body_bytes, "                              \
     "(SELECT shared FROM batch_shared s WHERE s.row = b.row), b.input_tokens, b.output_tokens, "             \
-    "b.cached_tokens, b.reasoning_tokens, b.keep_for, b.cancel_requested_at, b.archive_at, b.archived_at, " \
+    "b.cached_tokens, b.reasoning_tokens, b.keep_for, b.cancel_requested_at, b.archive_at, b.archived_at, "  \
     "b.item_events"
 // The state as others see it: claimed items are running (migrations/0001_initial.h).
 #define SHEAF_ITEM_STATE "(CASE WHEN i.state = 0 AND i.key < b.cursor THEN 1 ELSE i.state END)"
@@ -22,8 +22,8 @@
 #define SHEAF_FILE_UPLOAD_COLUMNS \
     "id, account, state, purpose, filename, mime_type, bytes, file_lifetime, file, created_at, expires_at"
 // Without `secret`, `payload` and `token`.
-#define SHEAF_DELIVERY_COLUMNS                                                                               \
-    "d.number, d.event, d.type, d.account, d.form, d.webhook, d.target, d.url, d.batch, d.ordinal, "         \
+#define SHEAF_DELIVERY_COLUMNS                                                                       \
+    "d.number, d.event, d.type, d.account, d.form, d.webhook, d.target, d.url, d.batch, d.ordinal, " \
     "d.created_at, d.attempts, d.attempts_max, d.next_at, d.ended_at, d.delivered, d.last_error"
 #define SHEAF_UPLOAD_COLUMNS                                                                    \
     "id, account, asset, state, total_bytes, chunk_bytes, created_at, updated_at, expires_at, " \
@@ -47,7 +47,8 @@ inline constexpr const char* kCountActive =
     "SELECT count(*) FROM batches WHERE account = ?1 AND kind = 0 AND state < 3";
 inline constexpr const char* kInsertBatch =
     "INSERT INTO batches(id, account, dialect, kind, model, tag, state, end_reason, cursor, queued, running, "
-    "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes, keep_for, "
+    "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes, "
+    "keep_for, "
     "archive_at, ended_at, results_bytes, item_events) "
     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?14, ?15, 0, ?7, 0, 0, 0, 0, 0, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?16, ?17, "
     "?18)";
@@ -347,7 +348,8 @@ inline constexpr const char* kDeleteFactsOfBatch = "DELETE FROM events WHERE bat
 
 // Deliveries.
 inline constexpr const char* kInsertDelivery =
-    "INSERT INTO deliveries(event, type, account, form, webhook, target, url, token, payload, batch, ordinal, "
+    "INSERT INTO deliveries(event, type, account, form, webhook, target, url, token, payload, batch, "
+    "ordinal, "
     "created_at, attempts, attempts_max, next_at, delivered, last_error) "
     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14, 0, '')";
 // The targets of what waits, one step in the index each, however much waits for one of them.

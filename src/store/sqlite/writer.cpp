@@ -30,12 +30,12 @@ Result<std::optional<BatchRow>> Tx::find_batch(const BatchId& id) {
 Result<> Tx::update(const BatchRow& row) {
     const core::Batch& batch = row.batch;
     const core::Counts& counts = batch.counts;
-    const auto done = db.run(sql::kUpdateBatch, row.row, batch.state, batch.end_reason, row.key(row.cursor),
-                             counts.queued, counts.running, counts.succeeded, counts.failed, counts.canceled,
-                             counts.expired, batch.ended_at, batch.results_bytes, batch.purge_at,
-                             batch.cancel_requested_at, batch.archived_at, batch.usage.input_tokens,
-                             batch.usage.output_tokens, batch.usage.cached_tokens,
-                             batch.usage.reasoning_tokens);
+    const auto done =
+        db.run(sql::kUpdateBatch, row.row, batch.state, batch.end_reason, row.key(row.cursor), counts.queued,
+               counts.running, counts.succeeded, counts.failed, counts.canceled, counts.expired,
+               batch.ended_at, batch.results_bytes, batch.purge_at, batch.cancel_requested_at,
+               batch.archived_at, batch.usage.input_tokens, batch.usage.output_tokens,
+               batch.usage.cached_tokens, batch.usage.reasoning_tokens);
     if (!done) return std::unexpected(done.error());
     changes_[batch.id] = row;
     return {};

@@ -70,7 +70,8 @@ runNamed({
     },
 
     // Three ways to hand over a file. The stream goes out in chunks without a length.
-    async files({ text }) {
+    async files({ line, times }) {
+        const text = line.repeat(times);
         const client = open();
         const folder = fs.mkdtempSync(path.join(os.tmpdir(), "sheaf-"));
         fs.writeFileSync(path.join(folder, "asked.jsonl"), text);

@@ -1,4 +1,4 @@
-#include "backend/chat_http/model_stand_in_test.h"
+#include "backend/model_stand_in_test.h"
 
 #include <chrono>
 #include <cstdlib>

@@ -22,7 +22,7 @@ ALLOWED = {
     "backend": "core async http jsonl media protocol",
     "service": "core async jsonl store blob fetch media",
     "scheduler": "core async store blob backend media fetch service",
-    "webhook": "core async jsonl store fetch service",
+    "webhook": "core async store fetch service",
     "dialect": "core async http jsonl protocol service",
     "cli": "http jsonl async",
     "app": "core async jsonl protocol http fetch store blob media backend service scheduler dialect webhook cli",

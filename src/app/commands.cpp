@@ -10,6 +10,7 @@
 #include "app/config.h"
 #include "app/keys.h"
 #include "app/server.h"
+#include "app/webhooks.h"
 #include "cli/command.h"
 
 namespace sheaf::app {
@@ -103,6 +104,68 @@ void add_keys(CLI::App& program, KeyFlags& flags, std::function<int()>& chosen) 
     revoke->callback([&] { chosen = [&flags] { return revoke_key(flags.data, flags.id); }; });
 }
 
+struct WebhookFlags {
+    std::string data = default_data();
+    NewWebhook wanted{.account = "default", .dialect = "twelvelabs", .url = {}, .types = {}};
+    std::string id;
+    DeliveryFilter filter;
+    bool json = false;
+};
+
+void add_webhooks(CLI::App& program, WebhookFlags& flags, std::function<int()>& chosen) {
+    CLI::App* const webhooks = program.add_subcommand(
+        "webhooks", "Add, list, test, rotate and remove webhooks, also while the server runs");
+    webhooks->require_subcommand(1);
+    const auto add = [&](const char* name, const char* what, auto run) {
+        CLI::App* const command = webhooks->add_subcommand(name, what);
+        command
+            ->add_option("--data", flags.data, "The server's data directory (default: $SHEAF_DATA or ./data)")
+            ->type_name("DIR");
+        command->callback([&chosen, run] { chosen = run; });
+        return command;
+    };
+    const auto add_id = [&](CLI::App* command) {
+        command->add_option("id", flags.id, "The webhook's id, as `sheaf webhooks list` shows it")
+            ->required()
+            ->type_name("ID");
+    };
+    CLI::App* const create = add("add", "Tell a URL what ends; its secret is printed once",
+                                 [&flags] { return add_webhook(flags.data, flags.wanted, flags.json); });
+    create->add_option("url", flags.wanted.url, "Where events are posted to")->required()->type_name("URL");
+    create->add_option("--account", flags.wanted.account, "Whose batches it hears of (default: default)")
+        ->type_name("NAME");
+    create
+        ->add_option("--dialect", flags.wanted.dialect,
+                     "Whose form it speaks, and of whose batches it hears: twelvelabs or openai "
+                     "(default: twelvelabs)")
+        ->type_name("NAME");
+    create->add_option("--event", flags.wanted.types, "Only this type of event; may be repeated")
+        ->type_name("TYPE");
+    create->add_flag("--json", flags.json, "Print the webhook with its secret as JSON");
+    CLI::App* const list = add("list", "Show all webhooks, without their secrets",
+                               [&flags] { return list_webhooks(flags.data, flags.json); });
+    list->add_flag("--json", flags.json, "One JSON object per line");
+    add_id(add("test", "Send a test event and wait for the answer",
+               [&flags] { return test_webhook(flags.data, flags.id); }));
+    CLI::App* const rotate = add("rotate", "Sign with a new secret from now on, which is printed once",
+                                 [&flags] { return rotate_webhook(flags.data, flags.id, flags.json); });
+    add_id(rotate);
+    rotate->add_flag("--json", flags.json, "Print the webhook with its secret as JSON");
+    add_id(add("enable", "Send again what it is to be told",
+               [&flags] { return enable_webhook(flags.data, flags.id, true); }));
+    add_id(add("disable", "Send nothing until it is enabled; what waits keeps waiting",
+               [&flags] { return enable_webhook(flags.data, flags.id, false); }));
+    add_id(add("remove", "Forget a webhook and give up what waits for it",
+               [&flags] { return remove_webhook(flags.data, flags.id); }));
+    CLI::App* const deliveries =
+        add("deliveries", "Show what was sent, newest first, and what waits",
+            [&flags] { return list_deliveries(flags.data, flags.filter, flags.json); });
+    deliveries->add_option("id", flags.filter.webhook, "Only of this webhook")->type_name("ID");
+    deliveries->add_flag("--undelivered", flags.filter.undelivered_only, "Only what was not delivered (yet)");
+    deliveries->add_option("--count", flags.filter.count, "How many at most (default: 50)")->type_name("N");
+    deliveries->add_flag("--json", flags.json, "One JSON object per line");
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -113,7 +176,9 @@ int run_command_line(int argc, char** argv) {
     ServeFlags serve_flags;
     KeyFlags key_flags;
     add_serve(program, serve_flags, chosen);
+    WebhookFlags webhook_flags;
     add_keys(program, key_flags, chosen);
+    add_webhooks(program, webhook_flags, chosen);
     cli::ClientCommands client;
     client.add_to(program, chosen);
     try {

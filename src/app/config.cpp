@@ -222,6 +222,19 @@ void read_fetch(Settings fetch, fetch::FetchPolicy& into) {
 
 // The defaults: nothing configured, a real analysis without a model, and for developing clients answers by
 // rule.
+void read_webhooks(Settings webhooks, Config& config) {
+    bool allows_private = false;
+    webhooks.read("allow_private", allows_private);
+    webhooks.read("allowed_networks", config.webhook_posts.allowed_networks);
+    if (allows_private) config.webhook_posts.allowed_networks = {"0.0.0.0/0", "::/0"};
+    webhooks.read_seconds("connect_time_s", config.webhook_posts.connect_time);
+    webhooks.read_milliseconds("answer_time_s", config.webhooks.webhook_time, 1s, 1h);
+    webhooks.read_milliseconds("item_answer_time_s", config.webhooks.own_target_time, 1s, 1h);
+    webhooks.read_seconds("retry_waits_s", config.webhooks.webhook_retries.waits);
+    webhooks.read_seconds("item_retry_waits_s", config.webhooks.own_target_retries.waits);
+    webhooks.read_seconds("kept_s", config.webhooks.kept_for);
+}
+
 ModelConfig embedded_text() {
     ModelConfig practice;
     practice.name = "practice";
@@ -274,6 +287,7 @@ Result<Config> config_from(const toml::table& table) {
     read_server(root.table("server"), config.server);
     read_media(root.table("media"), config.media);
     read_fetch(root.table("fetch"), config.fetch);
+    read_webhooks(root.table("webhooks"), config);
     for (Settings& model : root.tables("model")) config.models.push_back(read_model(std::move(model)));
     if (config.models.empty()) config.models = {embedded_video(), embedded_text()};
     check_models(config.models, root);

@@ -16,6 +16,7 @@
 #include "http/server.h"
 #include "media/decoders.h"
 #include "service/limits.h"
+#include "webhook/sender.h"
 
 namespace sheaf::app {
 
@@ -53,6 +54,8 @@ struct Config {
     http::ServerLimits server;
     media::FfmpegOptions media;
     fetch::FetchPolicy fetch;
+    fetch::PostPolicy webhook_posts;
+    webhook::SenderPolicy webhooks;
     std::vector<ModelConfig> models;  // never empty: the embedded default stands in
 };
 

@@ -80,6 +80,28 @@ TEST(Config, ReadsWhatIsSet) {
     EXPECT_EQ(config->models[0].live_concurrency, 16U);
 }
 
+TEST(Config, WebhooksReachPublicAddressesAloneUnlessToldOtherwise) {
+    EXPECT_TRUE(parse_config("", "defaults")->webhook_posts.allowed_networks.empty());
+    const auto named = parse_config("[webhooks]\nallowed_networks = [\"10.1.0.0/16\"]", "test.toml");
+    ASSERT_TRUE(named) << named.error().message;
+    EXPECT_EQ(named->webhook_posts.allowed_networks, std::vector<std::string>{"10.1.0.0/16"});
+    const auto all = parse_config("[webhooks]\nallow_private = true", "test.toml");
+    ASSERT_TRUE(all) << all.error().message;
+    EXPECT_EQ(all->webhook_posts.allowed_networks, (std::vector<std::string>{"0.0.0.0/0", "::/0"}));
+}
+
+TEST(Config, WaitsBetweenAttemptsAreAnArrayOfSeconds) {
+    const auto config = parse_config("[webhooks]\nretry_waits_s = [0.5, 30]\nanswer_time_s = 3", "test.toml");
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->webhooks.webhook_retries.waits, (std::vector<std::chrono::milliseconds>{500ms, 30s}));
+    EXPECT_EQ(config->webhooks.webhook_time, 3s);
+    for (const char* const bad : {"5", "[\"5\"]", "[-1]", "[true]", "[1, [2]]"}) {
+        EXPECT_EQ(fault_of(std::string("[webhooks]\nretry_waits_s = ") + bad),
+                  "webhooks: retry_waits_s must be an array of numbers of seconds")
+            << bad;
+    }
+}
+
 TEST(Config, WhatIsWrongIsNamed) {
     EXPECT_EQ(fault_of("lissten = \"x\""), "lissten is not a setting");
     EXPECT_EQ(fault_of("[limits]\nbatch_tims_s = 1"), "limits.batch_tims_s is not a setting");

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "app/event_renderers.h"
 #include "app/settings.h"
 #include "app/status_routes.h"
 #include "base/hash.h"
@@ -18,6 +19,7 @@
 #include "scheduler/runner.h"
 #include "service/files.h"
 #include "store/stores.h"
+#include "webhook/sender.h"
 
 namespace sheaf::app {
 namespace {
@@ -109,10 +111,16 @@ struct Engine::Parts {
     std::unique_ptr<scheduler::Publisher> publisher;
     std::unique_ptr<scheduler::Reaper> reaper;
 
+    EventRenderers event_renderers;
+    std::unique_ptr<fetch::Poster> poster;
+    std::unique_ptr<webhook::Expander> expander;
+    std::unique_ptr<webhook::Sender> sender;
+
     std::unique_ptr<service::Accounts> accounts;
     std::unique_ptr<service::Batches> batches;
     std::unique_ptr<service::Assets> assets;
     std::unique_ptr<service::Files> files;
+    std::unique_ptr<service::Webhooks> webhooks;
     std::vector<std::unique_ptr<dialect::Dialect>> dialects;
     std::unique_ptr<dialect::V1Routes> v1_routes;
     std::unique_ptr<dialect::native::BatchApi> batch_api;
@@ -125,12 +133,14 @@ struct Engine::Parts {
     async::Lane store_lane{kStoreThreads};
     async::Lane file_lane{kFileThreads};
     async::Lane fetch_lane{kFetchThreads};
+    async::Lane post_lane{config.webhooks.attempts_at_once};
     async::Lane cpu_lane{std::max<std::size_t>(1, std::thread::hardware_concurrency())};
 
     scheduler::Codecs known_codecs() const;
     http::Router build_dialects();
     Result<> open_stores();
     Result<> build_scheduler();
+    Result<> build_sender();
     void build_services();
     async::Task<void> look_after_assets();
     async::Task<void> start_scheduler();
@@ -187,11 +197,39 @@ Result<> Engine::Parts::build_scheduler() {
                                      .codecs = known,
                                      .clock = &clock,
                                      .lease_for = config.lease_time,
-                                     .on_ended = [this] { publisher->wake(); }});
+                                     .on_ended =
+                                         [this] {
+                                             publisher->wake();
+                                             sender->wake();
+                                         },
+                                     .on_written = [this] { sender->wake(); }});
     publisher = std::make_unique<scheduler::Publisher>(
         scheduler_home, async::Blocking<store::Batches>(store->batches(), store_lane), known, clock);
     reaper = std::make_unique<scheduler::Reaper>(
         async::Blocking<store::Batches>(store->batches(), store_lane), *dispatcher, clock);
+    return {};
+}
+
+Result<> Engine::Parts::build_sender() {
+    auto made = fetch::make_curl_poster(config.webhook_posts);
+    if (!made) return std::unexpected(made.error());
+    poster = std::move(*made);
+    event_renderers = make_event_renderers();
+    webhook::EventRenderers known;
+    for (const auto& [name, renderer] : event_renderers) known.emplace(name, renderer.get());
+    expander = std::make_unique<webhook::Expander>(store->outbox(), store->batches(), known,
+                                                   config.webhooks.attempts_max());
+    std::uint64_t seed = 0;
+    fill_random(&seed, sizeof seed);
+    sender = std::make_unique<webhook::Sender>(webhook::Sender::Parts{.executor = scheduler_home,
+                                                                      .outbox = {store->outbox(), store_lane},
+                                                                      .store_lane = &store_lane,
+                                                                      .expander = expander.get(),
+                                                                      .post_lane = &post_lane,
+                                                                      .poster = poster.get(),
+                                                                      .clock = &clock,
+                                                                      .policy = config.webhooks,
+                                                                      .seed = seed});
     return {};
 }
 
@@ -226,6 +264,7 @@ http::Router Engine::Parts::build_dialects() {
                                                         .batches = *batches,
                                                         .assets = *assets,
                                                         .live = *dispatcher,
+                                                        .webhooks = *webhooks,
                                                         .public_url = config.public_url,
                                                         .requests_per_minute = config.requests_per_minute});
     const std::vector<dialect::ParseBatchId> batch_ids{
@@ -275,6 +314,8 @@ void Engine::Parts::build_services() {
                                                                    .lane = &file_lane,
                                                                    .clock = &clock,
                                                                    .limits = config.limits});
+    webhooks = std::make_unique<service::Webhooks>(
+        async::Blocking<store::Outbox>(store->outbox(), store_lane));
     http::Router router = build_dialects();
     add_status_routes(router, {.accounts = *accounts, .media = *media, .store = *store});
     server = std::make_unique<http::Server>(io, std::move(router), config.server);
@@ -292,10 +333,12 @@ async::Task<void> Engine::Parts::start_scheduler() {
     behind.spawn(dispatcher->run());
     behind.spawn(publisher->run());
     behind.spawn(reaper->run());
+    behind.spawn(sender->run());
 }
 
 async::Task<void> Engine::Parts::stop_scheduler() {
     co_await dispatcher->stop(config.stop_grace);
+    co_await sender->stop();
     behind.stop();
     co_await behind.wait_until_empty();
 }
@@ -323,6 +366,7 @@ Result<std::unique_ptr<Engine>> Engine::make(const Config& config, async::Execut
     auto parts = std::make_unique<Parts>(config, io, scheduler);
     if (auto opened = parts->open_stores(); !opened) return std::unexpected(opened.error());
     if (auto built = parts->build_scheduler(); !built) return std::unexpected(built.error());
+    if (auto built = parts->build_sender(); !built) return std::unexpected(built.error());
     parts->build_services();
     return std::unique_ptr<Engine>(new Engine(std::move(parts)));
 }

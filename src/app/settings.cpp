@@ -82,6 +82,21 @@ void Settings::read_milliseconds(std::string_view name, std::chrono::millisecond
     value = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
 }
 
+void Settings::read_seconds(std::string_view name, std::vector<std::chrono::milliseconds>& value) {
+    const toml::node* const found = find(name);
+    if (found == nullptr) return;
+    const toml::array* const array = found->as_array();
+    std::vector<std::chrono::milliseconds> times;
+    for (std::size_t at = 0; array != nullptr && at < array->size(); ++at) {
+        const auto seconds = (*array)[at].value<double>();
+        if (!seconds || (*array)[at].is_boolean() || !(*seconds >= 0 && *seconds <= 1e9)) break;
+        times.push_back(std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(*seconds)));
+    }
+    if (array == nullptr || times.size() != array->size())
+        return complain(fmt::format("{} must be an array of numbers of seconds", name));
+    value = std::move(times);
+}
+
 void Settings::read_plain_milliseconds(std::string_view name, std::chrono::milliseconds& value) {
     auto count = value.count();
     read(name, count, {0, 1e12});

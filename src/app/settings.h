@@ -53,6 +53,8 @@ public:
     }
     void read_milliseconds(std::string_view name, std::chrono::milliseconds& value,
                            std::chrono::seconds least, std::chrono::seconds most);
+    // An array of numbers of seconds.
+    void read_seconds(std::string_view name, std::vector<std::chrono::milliseconds>& value);
     // A number of milliseconds.
     void read_plain_milliseconds(std::string_view name, std::chrono::milliseconds& value);
 

@@ -59,6 +59,11 @@ public:
     virtual std::span<const std::string_view> types() const = 0;
     // Nullopt: this is not told.
     virtual std::optional<Event> batch_ended(const EventStamp& stamp, const Batch& batch) const = 0;
+    // Its results are laid out; not of one that was rejected, which has none.
+    virtual std::optional<Event> batch_published(const EventStamp& stamp, const Batch& batch) const {
+        (void)stamp, (void)batch;
+        return std::nullopt;
+    }
     virtual std::optional<Event> item_ended(const EventStamp& stamp, const EndedItem& ended) const = 0;
     // To try a webhook.
     virtual Event test(const EventStamp& stamp) const = 0;

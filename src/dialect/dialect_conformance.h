@@ -92,6 +92,7 @@ public:
     using DialectWorld::files;
     using DialectWorld::limits;
     using DialectWorld::live;
+    using DialectWorld::webhooks;
     async::Executor executor() { return io.get_executor(); }
     // The id of an asset that is ready; `bytes` begins with the word that says what it is.
     std::string ready_asset(std::string_view bytes);

@@ -16,6 +16,7 @@
 #include "service/batches.h"
 #include "service/files.h"
 #include "service/live.h"
+#include "service/webhooks.h"
 
 // What the tests of dialects share: accounts and batches whose store is in memory, a model that answers as it
 // is told, and calls of routes without a socket.
@@ -227,6 +228,7 @@ protected:
                                               async::Blocking<store::Keys>(store->keys(), store_lane), clock};
     std::optional<service::Batches> batches;
     std::optional<service::Files> files;
+    service::Webhooks webhooks{async::Blocking<store::Outbox>(store->outbox(), store_lane)};
     ScriptedLive live;
     std::optional<http::Router> router;
 };

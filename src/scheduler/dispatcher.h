@@ -48,6 +48,8 @@ public:
         std::uint32_t leases_max = 25;
         // Called when a batch has ended, whatever ended it.
         std::function<void()> on_ended;
+        // Called when results are durable.
+        std::function<void()> on_written = [] {};
     };
     explicit Dispatcher(Parts parts);
 

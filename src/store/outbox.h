@@ -27,7 +27,11 @@ struct Webhook {
     Timestamp created_at;
 };
 
-enum class FactKind : std::uint8_t { batch_ended, item_ended };
+enum class FactKind : std::uint8_t {
+    item_ended,
+    batch_ended,
+    batch_published,  // its results are laid out
+};
 
 // Something that came true and is still to be told. It was written in the transaction that made it true,
 // where somebody wants it told: the account has an enabled webhook for the batch's dialect, or the batch's

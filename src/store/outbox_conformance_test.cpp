@@ -43,7 +43,17 @@ std::string kinds_of(const std::vector<Fact>& facts) {
     std::string kinds;
     for (const Fact& fact : facts) {
         if (!kinds.empty()) kinds += ' ';
-        kinds += fact.kind == FactKind::batch_ended ? "batch" : "item " + std::to_string(fact.ordinal);
+        switch (fact.kind) {
+            case FactKind::item_ended:
+                kinds += "item " + std::to_string(fact.ordinal);
+                break;
+            case FactKind::batch_ended:
+                kinds += "batch";
+                break;
+            case FactKind::batch_published:
+                kinds += "published";
+                break;
+        }
     }
     return kinds;
 }
@@ -143,6 +153,16 @@ TEST_P(OutboxConformance, ACancelThatEndsTheBatchIsNotedOnce) {
     const auto facts = outbox().facts(10).value();
     ASSERT_EQ(kinds_of(facts), "batch");
     EXPECT_EQ(facts[0].at, kNow + 5s);
+}
+
+TEST_P(OutboxConformance, ThatResultsAreLaidOutIsNotedOnce) {
+    ASSERT_TRUE(outbox().insert(a_webhook()));
+    const ABatch batch(2);
+    created(batch);
+    run_to_the_end(batch.id());
+    ASSERT_TRUE(batches().publish(batch.id(), {.render = rendered_line}));
+    ASSERT_TRUE(batches().publish(batch.id(), {.render = rendered_line}));
+    EXPECT_EQ(kinds_of(outbox().facts(10).value()), "batch published");
 }
 
 TEST_P(OutboxConformance, ALateResultIsNotNoted) {

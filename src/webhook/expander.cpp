@@ -39,8 +39,15 @@ public:
         if (!batch) return std::unexpected(batch.error());
         const auto renderer = expander_->renderers_.find(batch->dialect);
         if (renderer == expander_->renderers_.end()) return store::Expansion{.fact = fact.number};
-        return fact.kind == store::FactKind::batch_ended ? expand_batch(fact, *batch, *renderer->second)
-                                                         : expand_item(fact, *batch, *renderer->second);
+        switch (fact.kind) {
+            case store::FactKind::item_ended:
+                return expand_item(fact, *batch, *renderer->second);
+            case store::FactKind::batch_ended:
+                return expand_batch(fact, *batch, *renderer->second);
+            case store::FactKind::batch_published:
+                return expand_publication(fact, *batch, *renderer->second);
+        }
+        return fail(ErrorCode::internal, "a fact of no known kind");
     }
     std::size_t payload_bytes() const { return payload_bytes_; }
 
@@ -66,6 +73,14 @@ private:
             }
         }
         if (auto event = renderer.batch_ended(stamp(fact.at), batch))
+            address(std::move(*event), renderer, batch, std::nullopt, expansion.deliveries);
+        return expansion;
+    }
+
+    Result<store::Expansion> expand_publication(const store::Fact& fact, const core::Batch& batch,
+                                                const core::EventRenderer& renderer) {
+        store::Expansion expansion{.fact = fact.number};
+        if (auto event = renderer.batch_published(stamp(fact.at), batch))
             address(std::move(*event), renderer, batch, std::nullopt, expansion.deliveries);
         return expansion;
     }

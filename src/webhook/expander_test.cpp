@@ -70,6 +70,17 @@ TEST_F(ExpanderTest, AllWebhooksSeeOneEventUnderOneId) {
     EXPECT_NE(*ids.begin(), *ids.rbegin());
 }
 
+TEST_F(ExpanderTest, LaidOutResultsAreToldToo) {
+    webhook("http://a.example/", {"batch.published"});
+    const BatchId id = batch("plain", {"a"});
+    work(id);
+    expand();
+    EXPECT_TRUE(told().empty());
+    ASSERT_TRUE(store->batches().publish(id, {}));
+    expand();
+    EXPECT_EQ(told(), std::vector<std::string>{"published > http://a.example/"});
+}
+
 TEST_F(ExpanderTest, AWebhookThatWasDisabledMeanwhileGetsNothing) {
     const store::Webhook to = webhook("http://a.example/");
     work(batch("plain", {"a"}));

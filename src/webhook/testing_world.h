@@ -24,6 +24,10 @@ public:
                                            const core::Batch& batch) const override {
         return core::Event{id(stamp), "batch.ended", "batch " + std::string(to_string(batch.end_reason))};
     }
+    std::optional<core::Event> batch_published(const core::EventStamp& stamp,
+                                               const core::Batch&) const override {
+        return core::Event{id(stamp), "batch.published", "published"};
+    }
     std::optional<core::Event> item_ended(const core::EventStamp& stamp,
                                           const core::EndedItem& ended) const override {
         return core::Event{id(stamp), "item.ended", "item " + std::string(ended.line.value_or("none"))};
@@ -31,7 +35,7 @@ public:
     core::Event test(const core::EventStamp& stamp) const override { return {id(stamp), "test", "test"}; }
 
 private:
-    static constexpr std::array<std::string_view, 2> kTypes{"item.ended", "batch.ended"};
+    static constexpr std::array<std::string_view, 3> kTypes{"item.ended", "batch.ended", "batch.published"};
     static std::string id(const core::EventStamp& stamp) { return "evt_" + to_string(stamp.id); }
 };
 

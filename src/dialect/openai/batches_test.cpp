@@ -32,7 +32,8 @@ protected:
         return ids;
     }
     core::Lease claim_one(const std::string& id) {
-        auto claimed = store->items().claim({.batch = *parse_batch_id(id), .count_max = 1, .now = clock.now()});
+        auto claimed =
+            store->items().claim({.batch = *parse_batch_id(id), .count_max = 1, .now = clock.now()});
         EXPECT_TRUE(claimed);
         EXPECT_EQ(claimed->leases.size(), 1U);
         return claimed->leases.front();

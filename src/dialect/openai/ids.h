@@ -18,7 +18,7 @@ std::string render_id(const FilePartId& id);    // part_ and 32 hex digits
 std::string render_line_id(const ItemId& id);     // batch_req_ and 32 hex digits
 std::string render_request_id(const ItemId& id);  // 32 hex digits: of the call that answered the item
 
-// Nullopt for everything that render_id did not write.
+// Nullopt for everything that render_id did not write. openai.h has that of batches.
 std::optional<FileId> parse_file(std::string_view text);
 std::optional<FileUploadId> parse_upload(std::string_view text);
 std::optional<FilePartId> parse_part(std::string_view text);

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dialect/openai/openai.h"
+
 namespace sheaf::dialect::openai {
 namespace {
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/item_codec.h"
+#include "core/webhook.h"
 #include "dialect/dialect.h"
 #include "service/accounts.h"
 #include "service/batches.h"
@@ -52,11 +53,17 @@ struct Options {
     Limits limits;
 };
 
+// A batch's id as clients of this dialect see it, "batch_" and 32 hex digits; nullopt when it is none.
+std::optional<BatchId> parse_batch_id(std::string_view text);
+
 // The codec by itself: stateless, the same as the dialect's own.
 std::unique_ptr<core::ItemCodec> make_codec(Limits limits = {});
 
 // "batch_" and 32 hex digits.
 std::optional<BatchId> parse_batch_id(std::string_view text);
+
+// Tells webhooks that a batch is completed, failed, expired or cancelled, once that is what GET shows.
+std::unique_ptr<core::EventRenderer> make_event_renderer();
 
 }  // namespace sheaf::dialect::openai
 

@@ -1,6 +1,7 @@
 #include "dialect/sail/batch_create.h"
 
 #include "dialect/sail/batch_json.h"
+#include "dialect/sail/webhook_events.h"
 #include "dialect/sail/words.h"
 #include "dialect/spooling.h"
 
@@ -79,6 +80,7 @@ async::Task<Reply> BatchCreator::submit(const AccountId& account, BatchRequest r
     draft.batch.keep_for = batches_->limits().retention;
     draft.batch.counts.queued = static_cast<std::uint32_t>(request.items().size());
     for (BatchRequest::Item& item : request.items()) {
+        if (completion_target(item.params)) draft.batch.item_events = core::ItemEvents::to_own_targets;
         draft.items.push_back({std::move(item.custom_id), core::Subject{},
                                static_cast<std::uint64_t>(item.params.data() - body.data()),
                                item.params.size()});

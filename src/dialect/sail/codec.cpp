@@ -1,6 +1,6 @@
 #include "dialect/sail/codec.h"
 
-#include "dialect/sail/item_json.h"
+#include "dialect/sail/response_json.h"
 #include "dialect/sail/sail.h"
 #include "dialect/sail/words.h"
 

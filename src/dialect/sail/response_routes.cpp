@@ -4,8 +4,9 @@
 
 #include "dialect/sail/batch_routes.h"
 #include "dialect/sail/codec.h"
-#include "dialect/sail/item_json.h"
+#include "dialect/sail/response_json.h"
 #include "dialect/sail/item_params.h"
+#include "dialect/sail/webhook_events.h"
 #include "dialect/sail/words.h"
 
 namespace sheaf::dialect::sail {
@@ -90,6 +91,7 @@ async::Task<Reply> ResponseRoutes::create_in_background(const AccountId& account
     draft.batch.account = account;
     draft.batch.dialect = kDialectName;
     draft.batch.kind = core::BatchKind::task;
+    if (completion_target(body)) draft.batch.item_events = core::ItemEvents::to_own_targets;
     draft.batch.expires_at = core::kNever;
     draft.batch.purge_at = core::kNever;
     draft.batch.keep_for = parts_.batches->limits().retention;

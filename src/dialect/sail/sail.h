@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/item_codec.h"
+#include "core/webhook.h"
 #include "dialect/dialect.h"
 #include "service/accounts.h"
 #include "service/batches.h"
@@ -42,6 +43,9 @@ std::optional<BatchId> parse_batch_id(std::string_view text);
 // lacks.
 std::string render_item(const core::Batch& batch, const core::ItemHead& item, std::string_view body,
                         std::optional<std::string_view> line);
+
+// Tells the URL in an item's metadata.completion_webhook of its end.
+std::unique_ptr<core::EventRenderer> make_event_renderer();
 
 }  // namespace sheaf::dialect::sail
 

@@ -133,6 +133,7 @@ async::Task<Reply> BatchCreator::submit(const AccountId& account, const BatchReq
     draft.batch.model = request.model();
     draft.batch.tag = to_word(request.mode());
     draft.batch.shared = request.defaults();
+    draft.batch.item_events = core::ItemEvents::to_webhooks;
     draft.batch.created_at = now;
     draft.batch.expires_at = now + limits.batch_time;
     draft.batch.purge_at = now + limits.retention;

@@ -1,12 +1,14 @@
 #include "dialect/twelvelabs/batch_json.h"
 
+#include "dialect/twelvelabs/task_json.h"
 #include "dialect/twelvelabs/words.h"
 #include "jsonl/writer.h"
 
 namespace sheaf::dialect::twelvelabs {
 namespace {
 
-void write_batch(jsonl::Writer& json, const core::Batch& batch, std::string_view status) {
+void write_batch(jsonl::Writer& json, const core::Batch& batch, std::string_view status,
+                 const Tellings& tellings) {
     const core::Counts& counts = batch.counts;
     json.open_object().member("batch_id", to_string(batch.id)).member("analysis_mode", batch.tag);
     json.member("model_name", batch.model).member("status", status);
@@ -21,21 +23,32 @@ void write_batch(jsonl::Writer& json, const core::Batch& batch, std::string_view
         if (status == "canceled") json.member("canceled_at", to_rfc3339(*batch.ended_at));
         if (status == "expired") json.member("expired_at", to_rfc3339(*batch.ended_at));
     }
+    write_tellings(json, tellings);
     json.close_object();
 }
 
 }  // namespace
 
-std::string render_batch(const core::Batch& batch, std::optional<std::string_view> shown_status) {
+std::string render_batch(const core::Batch& batch, const Tellings& tellings) {
     jsonl::Writer json;
-    write_batch(json, batch, shown_status.value_or(batch_status(batch.state, batch.end_reason)));
+    write_batch(json, batch, batch_status(batch.state, batch.end_reason), tellings);
     return json.take();
 }
 
-std::string render_batch_list(const store::Page<core::Batch>& page, const PageRequest& asked) {
+std::string render_canceling(const core::Batch& batch) {
+    jsonl::Writer json;
+    write_batch(json, batch, batch_status(core::BatchState::canceling, core::EndReason::none), {});
+    return json.take();
+}
+
+std::string render_batch_list(const store::Page<core::Batch>& page, const std::vector<Tellings>& tellings,
+                              const PageRequest& asked) {
     jsonl::Writer json;
     json.open_object().key("data").open_array();
-    for (const auto& batch : page.rows) write_batch(json, batch, batch_status(batch.state, batch.end_reason));
+    for (std::size_t at = 0; at < page.rows.size(); ++at) {
+        const core::Batch& batch = page.rows[at];
+        write_batch(json, batch, batch_status(batch.state, batch.end_reason), tellings[at]);
+    }
     json.close_array();
     write_page_info(json, asked, page.total);
     json.close_object();

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "dialect/results.h"
-#include "dialect/twelvelabs/batch_json.h"
 #include "dialect/twelvelabs/codec.h"
 #include "dialect/twelvelabs/words.h"
 
@@ -53,7 +52,9 @@ async::Task<Reply> BatchRoutes::list(Call& call) {
     if (!query) co_return std::unexpected(query.error());
     const auto found = co_await batches_->list(std::move(*query));
     if (!found) co_return refuse(found.error());
-    co_return json_response(200, render_batch_list(*found, *page));
+    const auto tellings = co_await find_tellings(found->rows);
+    if (!tellings) co_return std::unexpected(tellings.error());
+    co_return json_response(200, render_batch_list(*found, *tellings, *page));
 }
 
 async::Task<Checked<core::Batch>> BatchRoutes::find(Call& call) {
@@ -65,10 +66,28 @@ async::Task<Checked<core::Batch>> BatchRoutes::find(Call& call) {
     co_return std::move(*batch);
 }
 
+async::Task<Checked<std::vector<Tellings>>> BatchRoutes::find_tellings(
+    const std::vector<core::Batch>& batches) {
+    // Polls of batches that run do not go to the store.
+    std::vector<store::Topic> topics;
+    for (const core::Batch& batch : batches) {
+        if (batch.state == core::BatchState::ended) topics.push_back({batch.id, std::nullopt});
+    }
+    auto found = co_await webhooks_->tellings(std::move(topics));
+    if (!found) co_return refuse(found.error());
+    std::vector<Tellings> all;
+    auto next = found->begin();
+    for (const core::Batch& batch : batches)
+        all.push_back(batch.state == core::BatchState::ended ? std::move(*next++) : Tellings{});
+    co_return all;
+}
+
 async::Task<Reply> BatchRoutes::retrieve(Call& call) {
     const auto batch = co_await find(call);
     if (!batch) co_return std::unexpected(batch.error());
-    co_return json_response(200, render_batch(*batch));
+    const auto tellings = co_await find_tellings({*batch});
+    if (!tellings) co_return std::unexpected(tellings.error());
+    co_return json_response(200, render_batch(*batch, tellings->front()));
 }
 
 async::Task<Reply> BatchRoutes::results(Call& call) {
@@ -85,7 +104,7 @@ async::Task<Reply> BatchRoutes::cancel(Call& call) {
     if (!before) co_return std::unexpected(before.error());
     const auto batch = co_await batches_->cancel(call.account, before->id);
     // Where nothing ran it has ended in the same step, which the next look shows.
-    if (batch) co_return json_response(202, render_batch(*batch, "canceling"));
+    if (batch) co_return json_response(202, render_canceling(*batch));
     if (batch.error().code != ErrorCode::conflict) co_return refuse(batch.error());
     const auto ended = co_await batches_->find(call.account, before->id);
     if (!ended) co_return refuse(ended.error());

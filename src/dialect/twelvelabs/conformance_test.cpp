@@ -12,8 +12,8 @@ public:
     explicit TwelveLabsSubject(DialectConformance& world) : world_(&world) {
         world.limits.json_body_bytes_max = kBodyBytesMax;
         world.build_batches();
-        dialect_ = make_twelvelabs_dialect(
-            {world.executor(), *world.accounts, *world.batches, *world.assets, world.live, "", "pegasus1.5"});
+        dialect_ = make_twelvelabs_dialect({world.executor(), *world.accounts, *world.batches, *world.assets,
+                                            world.live, world.webhooks, "", "pegasus1.5"});
     }
     Dialect& dialect() override { return *dialect_; }
 

@@ -30,17 +30,18 @@ void write_error(jsonl::Writer& json, std::string_view message) {
     json.key("error").open_object().member("message", message).close_object();
 }
 
+std::string_view message_in(dom::element line) {
+    std::string_view message;
+    if (line["error"]["message"].get(message) != simdjson::SUCCESS) return "The analysis failed.";
+    return message;
+}
+
 // Result and error come back from the results line, which is all that is kept of them.
 void write_ending(jsonl::Writer& json, const TaskView& view) {
     const auto document = jsonl::Document::parse(view.line.value_or("{}"));
     if (!document || !document->root().is_object()) return;
     const dom::element root = document->root();
-    if (view.item->state == core::ItemState::failed) {
-        std::string_view message = "The analysis failed.";
-        if (root["error"]["message"].get(message) != simdjson::SUCCESS) message = "The analysis failed.";
-        write_error(json, message);
-        return;
-    }
+    if (view.item->state == core::ItemState::failed) return write_error(json, message_in(root));
     dom::element data;
     if (!view.with_result || root["data"].get(data) != simdjson::SUCCESS) return;
     json.member_raw("result", simdjson::to_string(data));
@@ -69,6 +70,7 @@ void write_task(jsonl::Writer& json, const TaskView& view) {
     json.member_raw("request_params", view.request_params);
     if (item.state == core::ItemState::succeeded || item.state == core::ItemState::failed)
         write_ending(json, view);
+    write_tellings(json, view.tellings);
     json.close_object();
 }
 
@@ -77,6 +79,23 @@ std::string_view truncation_message(std::uint64_t output_tokens, std::uint32_t m
         return "The output was cut: the model's context window was full.";
     }
     return "The output was cut: max_tokens was reached.";
+}
+
+std::string failure_message(std::string_view line) {
+    const auto document = jsonl::Document::parse(line);
+    return std::string(document ? message_in(document->root()) : "The analysis failed.");
+}
+
+void write_tellings(jsonl::Writer& json, const std::vector<service::Telling>& tellings) {
+    if (tellings.empty()) return;
+    json.key("webhooks").open_array();
+    for (const service::Telling& each : tellings) {
+        json.open_object().member("url", each.url).member("delivered", each.delivered);
+        json.member("attempts", each.attempts);
+        if (!each.delivered) json.member("last_error", each.last_error);
+        json.close_object();
+    }
+    json.close_array();
 }
 
 std::optional<AssetId> asset_of(const core::Subject& subject) {

@@ -113,6 +113,7 @@ async::Task<Reply> TaskRoutes::create(Call& call) {
     draft.batch.account = call.account;
     draft.batch.dialect = kDialectName;
     draft.batch.kind = core::BatchKind::task;
+    draft.batch.item_events = core::ItemEvents::to_webhooks;
     draft.batch.model = std::move(*model);
     draft.batch.tag = to_word(request.mode);
     draft.batch.shared = render_request_params(request.params, request.mode);
@@ -147,15 +148,19 @@ async::Task<Reply> TaskRoutes::list(Call& call) {
         found = std::move(*rows);
     }
     const Durations durations = co_await find_durations(call.account, found.rows);
+    auto tellings = co_await find_tellings(found.rows);
+    if (!tellings) co_return std::unexpected(tellings.error());
     jsonl::Writer json;
     json.open_object().key("data").open_array();
-    for (const store::ItemOfBatch& task : found.rows) {
+    for (std::size_t at = 0; at < found.rows.size(); ++at) {
+        const store::ItemOfBatch& task = found.rows[at];
         auto view = co_await describe(task);
         // Removed since the list was read.
         if (!view && view.error().status == 404) continue;
         if (!view) co_return std::unexpected(view.error());
         view->request_params = abbreviate_request_params(view->request_params);
         view->with_result = false;
+        view->tellings = std::move((*tellings)[at]);
         const auto duration = durations.find(asset_of(task.item.subject).value_or(AssetId{}));
         if (duration != durations.end()) view->video_seconds = duration->second;
         if (task.item.state == core::ItemState::failed) {
@@ -180,6 +185,9 @@ async::Task<Reply> TaskRoutes::retrieve(Call& call) {
     auto line = co_await parts_.batches->read_line(task->item.id);
     if (!line) co_return refuse(line.error());
     view->line = std::move(*line);
+    auto tellings = co_await find_tellings({*task});
+    if (!tellings) co_return std::unexpected(tellings.error());
+    view->tellings = std::move(tellings->front());
     jsonl::Writer json;
     write_task(json, *view);
     co_return json_response(200, json.take());
@@ -246,6 +254,15 @@ async::Task<TaskRoutes::Durations> TaskRoutes::find_durations(AccountId account,
         if (asset && asset->duration_s) durations.emplace(asset->id, *asset->duration_s);
     }
     co_return durations;
+}
+
+async::Task<Checked<std::vector<std::vector<service::Telling>>>> TaskRoutes::find_tellings(
+    const std::vector<store::ItemOfBatch>& tasks) {
+    std::vector<store::Topic> topics;
+    for (const store::ItemOfBatch& task : tasks) topics.push_back({task.batch.id, task.item.id.ordinal});
+    auto found = co_await parts_.webhooks->tellings(std::move(topics));
+    if (!found) co_return refuse(found.error());
+    co_return std::move(*found);
 }
 
 }  // namespace sheaf::dialect::twelvelabs

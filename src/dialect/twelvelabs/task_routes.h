@@ -10,6 +10,7 @@
 #include "service/assets.h"
 #include "service/batches.h"
 #include "service/live.h"
+#include "service/webhooks.h"
 
 namespace sheaf::dialect::twelvelabs {
 
@@ -21,6 +22,7 @@ public:
         service::Batches* batches = nullptr;
         service::Assets* assets = nullptr;
         service::LiveRunner* live = nullptr;
+        service::Webhooks* webhooks = nullptr;
         std::string default_model;
     };
     explicit TaskRoutes(Parts parts) : parts_(std::move(parts)) {}
@@ -38,6 +40,9 @@ private:
     async::Task<Checked<store::ItemOfBatch>> find(Call& call);
     // The request_params of a task, and its max_tokens.
     async::Task<Checked<TaskView>> describe(const store::ItemOfBatch& task);
+    // Of each task, what was told of it.
+    async::Task<Checked<std::vector<std::vector<service::Telling>>>> find_tellings(
+        const std::vector<store::ItemOfBatch>& tasks);
     async::Task<Durations> find_durations(AccountId account, const std::vector<store::ItemOfBatch>& tasks);
 
     Parts parts_;

@@ -21,8 +21,8 @@ protected:
         render = render_details;
         restart();
         build_batches();
-        dialect = make_twelvelabs_dialect(
-            {io.get_executor(), *accounts, *batches, *assets, live, public_url, "pegasus1.5", per_minute});
+        dialect = make_twelvelabs_dialect({io.get_executor(), *accounts, *batches, *assets, live, webhooks,
+                                           public_url, "pegasus1.5", per_minute});
         router.emplace();
         dialect->add_routes(*router);
     }

@@ -26,8 +26,9 @@ public:
         : codec_(options.batches.limits()),
           gate_({&options.accounts, [&batches = options.batches] { return batches.now(); },
                  options.requests_per_minute}),
-          batches_(options.batches, options.assets, options.live),
-          tasks_({&options.batches, &options.assets, &options.live, options.default_model}),
+          batches_({options.batches, options.assets, options.live, options.webhooks}),
+          tasks_(
+              {&options.batches, &options.assets, &options.live, &options.webhooks, options.default_model}),
           analyze_(options.executor, {&options.assets, &options.live, options.default_model, {}}),
           assets_(options.assets),
           uploads_(options.assets, options.batches, options.public_url) {}

@@ -5,12 +5,14 @@
 #include <string>
 
 #include "core/item_codec.h"
+#include "core/webhook.h"
 #include "dialect/dialect.h"
 #include "service/accounts.h"
 #include "service/assets.h"
 #include "service/batches.h"
 #include "service/limits.h"
 #include "service/live.h"
+#include "service/webhooks.h"
 
 namespace sheaf::dialect::twelvelabs {
 
@@ -22,6 +24,7 @@ struct Options {
     service::Batches& batches;
     service::Assets& assets;
     service::LiveRunner& live;
+    service::Webhooks& webhooks;
     // The server's address as clients see it, "https://sheaf.example"; empty: from each request's Host
     // header.
     std::string public_url;
@@ -32,6 +35,9 @@ struct Options {
 
 // The codec by itself: stateless, the same as the dialect's own.
 std::unique_ptr<core::ItemCodec> make_codec(service::Limits limits);
+
+// Tells webhooks of tasks that are ready or failed, and of batches that have ended.
+std::unique_ptr<core::EventRenderer> make_event_renderer();
 
 // What an asset keeps of its probe: its `technical_metadata`, as one JSON object.
 std::string render_details(const media::MediaInfo& info, std::uint64_t bytes);

@@ -377,6 +377,7 @@ public:
         }
         stored.batch = std::move(published);
         stored.results = std::move(results);
+        state_->note_batch_published(stored.batch);
         return stored.batch;
     }
 

@@ -213,6 +213,10 @@ void MemoryState::note_batch_ended(const core::Batch& batch) {
     if (is_told(batch)) note({0, FactKind::batch_ended, batch.account, batch.id, 0, *batch.ended_at});
 }
 
+void MemoryState::note_batch_published(const core::Batch& batch) {
+    if (is_told(batch)) note({0, FactKind::batch_published, batch.account, batch.id, 0, *batch.ended_at});
+}
+
 void MemoryState::note_item_ended(const core::Batch& batch, std::uint32_t ordinal, Timestamp at) {
     if (batch.item_events != core::ItemEvents::none && is_told(batch))
         note({0, FactKind::item_ended, batch.account, batch.id, ordinal, at});

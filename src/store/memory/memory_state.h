@@ -72,6 +72,7 @@ struct MemoryState {
     bool is_told(const core::Batch& batch) const;
     // Note the fact, where somebody wants to hear of it.
     void note_batch_ended(const core::Batch& batch);
+    void note_batch_published(const core::Batch& batch);
     void note_item_ended(const core::Batch& batch, std::uint32_t ordinal, Timestamp at);
     void note(Fact fact);
     Result<> add_files(const std::vector<core::File>& added);  // all of them, or none

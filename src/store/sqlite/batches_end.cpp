@@ -163,6 +163,8 @@ Result<core::Batch> SqliteBatches::publish(const BatchId& id, const Layout& layo
         BatchRow now = std::move(**found);
         now.batch.results_bytes = laid_out->line_bytes;
         if (const auto stored = tx.update(now); !stored) return std::unexpected(stored.error());
+        if (const auto noted = note_batch_published(tx, now.batch); !noted)
+            return std::unexpected(noted.error());
         if (layout.files) {
             for (const core::File& file :
                  layout.files(now.batch, laid_out->succeeded_bytes, laid_out->line_bytes)) {

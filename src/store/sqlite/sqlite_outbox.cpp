@@ -5,8 +5,9 @@
 namespace sheaf::store {
 namespace {
 
-constexpr std::string_view kBatchEnded = "batch.ended";
 constexpr std::string_view kItemEnded = "item.ended";
+constexpr std::string_view kBatchEnded = "batch.ended";
+constexpr std::string_view kBatchPublished = "batch.published";
 constexpr int kDeliveryColumnCount = 17;
 
 Result<> done(const Result<int>& changed) {
@@ -25,9 +26,14 @@ std::optional<IdBytes> bytes_of(const std::optional<Id>& id) {
     return IdBytes(*id);
 }
 
+FactKind kind_of(std::string_view word) {
+    if (word == kItemEnded) return FactKind::item_ended;
+    return word == kBatchPublished ? FactKind::batch_published : FactKind::batch_ended;
+}
+
 Fact read_fact(const Rows& rows) {
     return {.number = rows.number(0),
-            .kind = rows.bytes(1) == kItemEnded ? FactKind::item_ended : FactKind::batch_ended,
+            .kind = kind_of(rows.bytes(1)),
             .account = {rows.text(2)},
             .batch = batch_id(rows.bytes(3)),
             .ordinal = rows.as<std::uint32_t>(4),
@@ -67,6 +73,13 @@ Result<> insert_delivery(Tx& tx, const Delivery& delivery) {
                           delivery.attempts_max, delivery.next_at));
 }
 
+Result<> note_of_batch(Tx& tx, std::string_view kind, const core::Batch& batch) {
+    const auto told = is_told(tx, batch);
+    if (!told) return std::unexpected(told.error());
+    if (!*told) return {};
+    return done(tx.db.run(sql::kInsertFact, kind, batch.account.name, IdBytes(batch.id), 0, batch.ended_at));
+}
+
 // All rows of a query, as `read` takes them.
 template <class T, class Read>
 Result<std::vector<T>> collect(Result<Rows> rows, const Read& read) {
@@ -90,11 +103,11 @@ Result<bool> is_told(Tx& tx, const core::Batch& batch) {
 }
 
 Result<> note_batch_ended(Tx& tx, const core::Batch& batch) {
-    const auto told = is_told(tx, batch);
-    if (!told) return std::unexpected(told.error());
-    if (!*told) return {};
-    return done(
-        tx.db.run(sql::kInsertFact, kBatchEnded, batch.account.name, IdBytes(batch.id), 0, batch.ended_at));
+    return note_of_batch(tx, kBatchEnded, batch);
+}
+
+Result<> note_batch_published(Tx& tx, const core::Batch& batch) {
+    return note_of_batch(tx, kBatchPublished, batch);
 }
 
 Result<> note_item_ended(Tx& tx, const core::Batch& batch, std::uint32_t ordinal, Timestamp at) {

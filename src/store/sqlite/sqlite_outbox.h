@@ -33,8 +33,9 @@ private:
 
 // Whether anybody wants to hear of the batch.
 Result<bool> is_told(Tx& tx, const core::Batch& batch);
-// Notes the fact, where somebody wants to hear of it.
+// Note the fact, where somebody wants to hear of it.
 Result<> note_batch_ended(Tx& tx, const core::Batch& batch);
+Result<> note_batch_published(Tx& tx, const core::Batch& batch);
 // Notes the fact in any case: is_told() was asked.
 Result<> note_item_ended(Tx& tx, const core::Batch& batch, std::uint32_t ordinal, Timestamp at);
 

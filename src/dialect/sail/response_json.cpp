@@ -1,4 +1,4 @@
-#include "dialect/sail/item_json.h"
+#include "dialect/sail/response_json.h"
 
 #include "dialect/sail/errors.h"
 

@@ -314,8 +314,8 @@ void Engine::Parts::build_services() {
                                                                    .lane = &file_lane,
                                                                    .clock = &clock,
                                                                    .limits = config.limits});
-    webhooks = std::make_unique<service::Webhooks>(
-        async::Blocking<store::Outbox>(store->outbox(), store_lane));
+    webhooks =
+        std::make_unique<service::Webhooks>(async::Blocking<store::Outbox>(store->outbox(), store_lane));
     http::Router router = build_dialects();
     add_status_routes(router, {.accounts = *accounts, .media = *media, .store = *store});
     server = std::make_unique<http::Server>(io, std::move(router), config.server);

@@ -90,7 +90,8 @@ void Settings::read_seconds(std::string_view name, std::vector<std::chrono::mill
     for (std::size_t at = 0; array != nullptr && at < array->size(); ++at) {
         const auto seconds = (*array)[at].value<double>();
         if (!seconds || (*array)[at].is_boolean() || !(*seconds >= 0 && *seconds <= 1e9)) break;
-        times.push_back(std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(*seconds)));
+        times.push_back(
+            std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(*seconds)));
     }
     if (array == nullptr || times.size() != array->size())
         return complain(fmt::format("{} must be an array of numbers of seconds", name));

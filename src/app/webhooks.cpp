@@ -61,8 +61,8 @@ Result<const core::EventRenderer*> find_renderer(const EventRenderers& renderers
         if (name == dialect) return renderer.get();
         known.push_back(name);
     }
-    return std::unexpected(invalid(fmt::format("The dialect must be {}, not \"{}\".",
-                                               fmt::join(known, " or "), dialect)));
+    return std::unexpected(
+        invalid(fmt::format("The dialect must be {}, not \"{}\".", fmt::join(known, " or "), dialect)));
 }
 
 Result<core::WebhookForm> check(const NewWebhook& wanted) {
@@ -196,7 +196,8 @@ int list_webhooks(const std::filesystem::path& data, bool json) {
     if (!store) return complain(store.error());
     const auto webhooks = (*store)->outbox().webhooks();
     if (!webhooks) return complain(webhooks.error());
-    if (!json) fmt::print("{:<25} {:<16} {:<11} {:<9} {}\n", "ID", "ACCOUNT", "DIALECT", "STATE", "URL, EVENTS");
+    if (!json)
+        fmt::print("{:<25} {:<16} {:<11} {:<9} {}\n", "ID", "ACCOUNT", "DIALECT", "STATE", "URL, EVENTS");
     for (const store::Webhook& webhook : *webhooks) {
         if (json)
             fmt::print("{}\n", render_webhook(webhook));
@@ -251,7 +252,8 @@ int test_webhook(const std::filesystem::path& data, const std::string& id) {
     const auto delivery = send_test((*store)->outbox(), id);
     if (!delivery) return complain(delivery.error());
     if (!*delivery)
-        return complain({ErrorCode::unavailable, "No server sent it in time; does one run on this data?", {}});
+        return complain(
+            {ErrorCode::unavailable, "No server sent it in time; does one run on this data?", {}});
     if (!(*delivery)->delivered) {
         fmt::print(stderr, "sheaf webhooks: {}\n", (*delivery)->last_error);
         return 1;

@@ -8,8 +8,8 @@
 namespace sheaf::app {
 
 // `sheaf webhooks`: each opens the data directory beside a running server, which notices within a second;
-// prints, and returns the exit code: 0, 2 (something given is wrong), 3 (the directory cannot be used), 4 (there
-// is no such webhook).
+// prints, and returns the exit code: 0, 2 (something given is wrong), 3 (the directory cannot be used), 4
+// (there is no such webhook).
 
 struct NewWebhook {
     std::string account;
@@ -23,8 +23,8 @@ int list_webhooks(const std::filesystem::path& data, bool json);
 int rotate_webhook(const std::filesystem::path& data, const std::string& id, bool json);
 int enable_webhook(const std::filesystem::path& data, const std::string& id, bool enabled);
 int remove_webhook(const std::filesystem::path& data, const std::string& id);
-// Has the running server send a test event, and waits for what becomes of it: 0 when it was taken, 1 when not,
-// 3 when no server sends it.
+// Has the running server send a test event, and waits for what becomes of it: 0 when it was taken, 1 when
+// not, 3 when no server sends it.
 int test_webhook(const std::filesystem::path& data, const std::string& id);
 
 struct DeliveryFilter {

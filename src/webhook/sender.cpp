@@ -69,7 +69,8 @@ async::Task<void> Sender::expand() {
         const auto expanded = co_await parts_.store_lane->run(
             [this, now = parts_.clock->now()] { return parts_.expander->expand_some(now); });
         if (!expanded) {
-            log::error("what has ended could not be made into deliveries", {{"why", expanded.error().message}});
+            log::error("what has ended could not be made into deliveries",
+                       {{"why", expanded.error().message}});
             co_await async::sleep_for(kTroubleWait);
         } else if (*expanded) {
             due_bell_.ring();

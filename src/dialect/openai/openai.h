@@ -59,9 +59,6 @@ std::optional<BatchId> parse_batch_id(std::string_view text);
 // The codec by itself: stateless, the same as the dialect's own.
 std::unique_ptr<core::ItemCodec> make_codec(Limits limits = {});
 
-// "batch_" and 32 hex digits.
-std::optional<BatchId> parse_batch_id(std::string_view text);
-
 // Tells webhooks that a batch is completed, failed, expired or cancelled, once that is what GET shows.
 std::unique_ptr<core::EventRenderer> make_event_renderer();
 

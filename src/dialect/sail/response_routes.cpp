@@ -4,8 +4,8 @@
 
 #include "dialect/sail/batch_routes.h"
 #include "dialect/sail/codec.h"
-#include "dialect/sail/response_json.h"
 #include "dialect/sail/item_params.h"
+#include "dialect/sail/response_json.h"
 #include "dialect/sail/webhook_events.h"
 #include "dialect/sail/words.h"
 

@@ -47,8 +47,9 @@ void say_how_to_use(const std::string& url, const Config& config, const std::opt
         fmt::print(
             "\nFirst start: this key of the account \"default\" was made. It is shown only now.\n\n"
             "  export SHEAF_API_KEY={}\n  export SHEAF_SERVER={}\n  sheaf submit my-video.mp4\n\n"
-            "TwelveLabs SDKs: export TWELVELABS_BASE_URL={}/v1.3 and pass the key as the API key.\n\n",
-            first_key->reveal(), url, url);
+            "Base URLs for the vendors' SDKs, with this key as the API key:\n\n"
+            "  Anthropic {}    OpenAI {}/v1    Sail {}/sail/v1    TwelveLabs {}/v1.3\n\n",
+            first_key->reveal(), url, url, url, url, url);
     }
     std::fflush(stdout);
 }

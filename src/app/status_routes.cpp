@@ -40,7 +40,8 @@ async::Task<http::Response> stats(StatusParts parts, http::Request& request) {
 }
 
 async::Task<http::Response> not_found(http::Request&) {
-    co_return refuse(404, "not_found", "There is nothing here. The TwelveLabs API is under /v1.3.");
+    co_return refuse(404, "not_found",
+                     "There is nothing here. The APIs are under /v1, /sail/v1, /v1.3 and /sheaf/v1.");
 }
 
 async::Task<http::Response> method_not_allowed(http::Request& request) {

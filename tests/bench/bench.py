@@ -9,6 +9,7 @@ minimum and maximum over interleaved pairs. Absolute figures wander on a shared 
 import argparse
 import contextlib
 import hashlib
+import http.client
 import json
 import os
 import pathlib
@@ -348,10 +349,18 @@ def make_text_batch(port, key, count):
     created, _ = call(port, key, "POST", "/v1/messages/batches", asked)
     batch = json.loads(created)["id"]
     wait_until_ended(port, key, batch)
+    return batch, laid_out_bytes(port, key, f"/v1/messages/batches/{batch}/results")
+
+
+def laid_out_bytes(port, key, path):
+    """How much the results weigh, once they lie in a file of their own: from then on their length is told."""
     while True:
-        shown = json.loads(call(port, key, "GET", f"/sheaf/v1/batches/{batch}")[0])
-        if shown["results_bytes"] is not None:
-            return batch, shown["results_bytes"]
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", path, headers={"x-api-key": key})
+        length = connection.getresponse().getheader("Content-Length")
+        connection.close()
+        if length is not None:
+            return int(length)
         time.sleep(0.2)
 
 

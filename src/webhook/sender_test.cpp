@@ -1,5 +1,8 @@
 #include "webhook/sender.h"
 
+#include <algorithm>
+#include <set>
+
 #include "base/hash.h"
 #include "fetch/path_server.h"
 #include "webhook/testing_world.h"

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "fetch/fetch.h"
 #include "service/testing_world.h"

@@ -5,12 +5,11 @@
 #include "base/check.h"
 #include "jsonl/document.h"
 #include "jsonl/writer.h"
-#include "protocol/chat_reply.h"
 #include "protocol/chat_stream.h"
 #include "protocol/event_stream.h"
 #include "protocol/members.h"
-#include "protocol/messages_reply.h"
 #include "protocol/messages_stream.h"
+#include "protocol/read_reply.h"
 #include "protocol/responses_reply.h"
 #include "protocol/responses_stream.h"
 #include "protocol/stream_assembly.h"
@@ -54,20 +53,6 @@ std::unique_ptr<StreamWriter> make_writer(Protocol protocol, std::string_view re
     }
     CHECK(false, "embeddings do not stream");
     return nullptr;
-}
-
-Result<Completion> read_reply(Protocol protocol, std::string_view reply) {
-    switch (protocol) {
-        case Protocol::chat_completions:
-            return read_chat_reply(reply);
-        case Protocol::messages:
-            return read_messages_reply(reply);
-        case Protocol::responses:
-            return read_responses_reply(reply);
-        case Protocol::embeddings:
-            break;
-    }
-    return fail(ErrorCode::invalid, "The model server's answer does not stream.");
 }
 
 // What an event says of an error, in any of the forms that servers have for it.

@@ -10,6 +10,7 @@
 #include "protocol/field_names.h"
 #include "protocol/messages_reply.h"
 #include "protocol/messages_request.h"
+#include "protocol/read_reply.h"
 #include "protocol/responses_reply.h"
 #include "protocol/responses_request.h"
 
@@ -47,20 +48,6 @@ Result<std::string> write_request(Protocol to, Conversation conversation, const 
             break;
     }
     return no_translation(conversation.source, to);
-}
-
-Result<Completion> read_reply(Protocol from, std::string_view reply) {
-    switch (from) {
-        case Protocol::chat_completions:
-            return read_chat_reply(reply);
-        case Protocol::messages:
-            return read_messages_reply(reply);
-        case Protocol::responses:
-            return read_responses_reply(reply);
-        case Protocol::embeddings:
-            break;
-    }
-    return Completion{};
 }
 
 Result<std::string> write_reply(Protocol from, Protocol to, const Completion& completion,

@@ -46,12 +46,18 @@ __attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::string_view by
 }
 #endif
 
+// Fetched once: EVP_sha256() is looked up anew at every use, which takes longer than a short digest does.
+const EVP_MD* sha256_method() {
+    static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA2-256", nullptr);
+    return method;
+}
+
 }  // namespace
 
 Sha256 sha256(std::string_view bytes) {
     Sha256 digest{};
     unsigned int size = 0;
-    CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1,
+    CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, sha256_method(), nullptr) == 1,
           "SHA-256 failed");
     return digest;
 }

@@ -121,16 +121,27 @@ Error describe(std::string_view json, simdjson::error_code code, const ParseLimi
     return {ErrorCode::invalid, fmt::format("This is not valid JSON: {}", simdjson::error_message(code)), {}};
 }
 
+// Memory for a document of 4 KiB is 50 KiB.
+constexpr std::size_t kSmallCapacity = 4096;
+constexpr std::size_t kKeptCapacity = 64 * 1024;
+thread_local std::unique_ptr<dom::parser> kept_parser;
+
 }  // namespace
+
+void Document::Recycle::operator()(dom::parser* parser) const {
+    std::unique_ptr<dom::parser> used(parser);
+    if (!kept_parser && used->capacity() <= kKeptCapacity) kept_parser = std::move(used);
+}
 
 Result<Document> Document::parse(std::string_view json, ParseLimits limits) {
     if (json.starts_with(kByteOrderMark)) return refuse_byte_order_mark();
     Document document;
-    document.parser_ = std::make_unique<dom::parser>();
+    document.parser_.reset(kept_parser ? kept_parser.release() : new dom::parser());
     // One more, since simdjson refuses the depth that equals its limit.
-    if (const auto code =
-            document.parser_->allocate(std::max<std::size_t>(json.size(), 1), limits.depth_max + 1)) {
-        return std::unexpected(describe(json, code, limits));
+    const std::size_t depth = limits.depth_max + 1;
+    if (document.parser_->capacity() < json.size() || document.parser_->max_depth() != depth) {
+        if (const auto code = document.parser_->allocate(std::max(json.size(), kSmallCapacity), depth))
+            return std::unexpected(describe(json, code, limits));
     }
     if (const auto code = document.parser_->parse(json.data(), json.size()).get(document.root_)) {
         return std::unexpected(describe(json, code, limits));

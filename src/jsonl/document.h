@@ -27,7 +27,12 @@ public:
     simdjson::dom::element root() const { return root_; }
 
 private:
-    std::unique_ptr<simdjson::dom::parser> parser_;
+    // Keeps the parser of a short document for the thread's next one: most of its time was making a parser.
+    struct Recycle {
+        void operator()(simdjson::dom::parser* parser) const;
+    };
+
+    std::unique_ptr<simdjson::dom::parser, Recycle> parser_;
     simdjson::dom::element root_;
 };
 

@@ -48,6 +48,17 @@ Masks read_block(const char* bytes) {
     }
     return masks;
 }
+
+// Whether a string that goes on into the block goes on behind it, too.
+bool stays_in_string(const char* bytes) {
+    __m128i found = _mm_setzero_si128();
+    for (std::size_t i = 0; i < kBlock; i += 16) {
+        const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + i));
+        found = _mm_or_si128(found, _mm_cmpeq_epi8(text, _mm_set1_epi8('"')));
+        found = _mm_or_si128(found, _mm_cmpeq_epi8(text, _mm_set1_epi8('\\')));
+    }
+    return _mm_movemask_epi8(found) == 0;
+}
 #else
 Masks read_block(const char* bytes) {
     Masks masks;
@@ -79,6 +90,10 @@ Masks read_block(const char* bytes) {
         }
     }
     return masks;
+}
+
+bool stays_in_string(const char* bytes) {
+    return std::string_view(bytes, kBlock).find_first_of("\"\\") == kNone;
 }
 #endif
 
@@ -112,6 +127,11 @@ public:
     // The offset in the block just behind the partner; kNone when it is not in this block. `broken` is set
     // when one kind closes what the other opened.
     std::size_t feed(const char* block, bool& broken) {
+        // Most blocks of a large text are in the middle of a string.
+        if (string_carry_ != 0 && stays_in_string(block)) {
+            escape_carry_ = 0;
+            return kNone;
+        }
         const Masks masks = read_block(block);
         const std::uint64_t quotes = masks.quotes & ~find_escaped(masks.backslashes, escape_carry_);
         const std::uint64_t in_string = prefix_xor(quotes) ^ string_carry_;

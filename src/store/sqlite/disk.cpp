@@ -64,6 +64,10 @@ Result<> Disk::write_at(int fd, std::string_view bytes, std::uint64_t offset) {
     return {};
 }
 
+void Disk::start_write_out(int fd, std::uint64_t offset, std::uint64_t bytes) {
+    (void)::sync_file_range(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes), SYNC_FILE_RANGE_WRITE);
+}
+
 Result<> Disk::truncate(int fd, std::uint64_t bytes) {
     if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return std::unexpected(failed("truncate", errno));
     return {};

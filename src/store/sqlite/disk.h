@@ -50,6 +50,8 @@ public:
 
     Result<File> create(const std::filesystem::path& path);
     Result<> write_at(int fd, std::string_view bytes, std::uint64_t offset);
+    // Has a range written out in the background, so that less is left to the sync. Fails only as that does.
+    void start_write_out(int fd, std::uint64_t offset, std::uint64_t bytes);
     Result<> truncate(int fd, std::uint64_t bytes);
     Result<> sync(int fd, std::string_view what);
     Result<> sync_directory(const std::filesystem::path& path);

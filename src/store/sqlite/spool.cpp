@@ -12,6 +12,7 @@ namespace sheaf::store {
 namespace {
 
 constexpr std::size_t kCopiedAtOnce = std::size_t{1} << 20;
+constexpr std::uint64_t kWrittenOutAtOnce = std::uint64_t{8} << 20;
 
 }  // namespace
 
@@ -35,6 +36,10 @@ Result<> FileSpool::append(std::string_view bytes) {
     }
     if (const auto written = disk_->write_at(file_.fd(), bytes, size_); !written) return written;
     size_ += bytes.size();
+    if (size_ - written_out_ >= kWrittenOutAtOnce) {
+        disk_->start_write_out(file_.fd(), written_out_, size_ - written_out_);
+        written_out_ = size_;
+    }
     return {};
 }
 

@@ -36,6 +36,7 @@ private:
     std::string memory_;
     File file_;
     std::uint64_t size_ = 0;
+    std::uint64_t written_out_ = 0;  // of the file, or about to be
     bool is_ours_ = true;
     void* mapped_ = nullptr;
     std::uint64_t mapped_bytes_ = 0;

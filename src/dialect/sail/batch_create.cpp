@@ -49,20 +49,19 @@ async::Task<Reply> BatchCreator::create_from(Call& call, service::Spool spool) {
 }
 
 async::Task<Checked<BatchRequest>> BatchCreator::read_request(std::string_view body) {
-    auto request = BatchRequest::read_frame(body, limits_.items_max);
-    if (!request) co_return std::unexpected(request.error());
+    BatchRequest request(body, limits_.items_max);
     const ParamsRules rules{.setting = Setting::batch, .knows_model = [this](std::string_view model) {
                                 return live_->knows_model(model);
                             }};
     std::size_t checked = 0;
-    for (std::size_t i = 0; i < request->item_count(); ++i) {
-        if (auto read = request->read_item(i, rules); !read) co_return std::unexpected(read.error());
-        checked += request->items().back().params.size();
-        if (checked < kCheckedAtOnce) continue;
-        checked = 0;
+    while (true) {
+        const auto more = request.read_next(rules);
+        if (!more) co_return std::unexpected(more.error());
+        if (!*more) co_return request;
+        if (request.offset() - checked < kCheckedAtOnce) continue;
+        checked = request.offset();
         co_await async::yield_to_others();
     }
-    co_return std::move(*request);
 }
 
 async::Task<Reply> BatchCreator::submit(const AccountId& account, BatchRequest request, std::string_view body,

@@ -12,10 +12,13 @@ bool is_plain(char c) {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+constexpr std::size_t kUsual = 8;
+
 }  // namespace
 
 Result<Members> Members::of(std::string_view object) {
     Members members;
+    members.members_.reserve(kUsual);
     const auto split =
         jsonl::for_each_member(object, [&](std::string_view name, std::string_view text) -> Result<> {
             members.members_.push_back({std::string(name), text});

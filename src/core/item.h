@@ -49,7 +49,8 @@ struct Lease {
     std::uint32_t epoch = 0;
     std::uint32_t attempt = 1;  // 1 on the first lease; counts leases that a crash lost, too
     Timestamp expires_at;
-    std::string body;  // the item's bytes as the client sent them
+    std::string body;          // the item's bytes as the client sent them
+    std::uint64_t prefix = 0;  // as in Planned; 0, too, once a lease of the item was lost
 };
 
 }  // namespace sheaf::core

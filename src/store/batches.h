@@ -13,6 +13,7 @@
 #include "core/batch.h"
 #include "core/item.h"
 #include "core/item_codec.h"
+#include "core/plan.h"
 
 namespace sheaf::store {
 
@@ -67,6 +68,8 @@ struct BatchDraft {
     bool idempotency_replaces = false;
     // find_named() will be asked for its items.
     bool items_named = false;
+    // The order in which claims hand out its items, each once; empty: as they were submitted.
+    std::vector<core::Planned> plan;
 };
 
 // A page of batches beside one that the caller has seen, in the order of their creation.
@@ -144,7 +147,7 @@ public:
     // Stores the batch with all its items and its body, or nothing. exhausted: `active_max` is reached.
     // conflict: the idempotency key is taken (find_idempotent tells by whom). A draft that has ended for
     // reason `rejected` has no items, tells when it ended and is stored as it is; any other has at least one
-    // item.
+    // item. invalid: a plan that does not have as many entries as there are items.
     virtual Result<core::Batch> create(BatchDraft draft, std::unique_ptr<BodySpool> body) = 0;
     virtual Result<std::optional<IdempotencyRecord>> find_idempotent(const AccountId& account,
                                                                      std::string_view scope,

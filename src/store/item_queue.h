@@ -50,9 +50,9 @@ public:
     virtual ~ItemQueue() = default;
 
     // Leases up to `count_max` items of one batch: those whose lease has ended first, then queued ones in
-    // submission order. No item is held by two live leases. The first lease of a batch starts it. Nothing is
-    // claimed of a batch that is canceling but items whose lease has ended. Damaged bodies are left out: the
-    // item is failed by the store's caller through `damaged`.
+    // the order of the plan. No item is held by two live leases. The first lease of a batch starts it.
+    // Nothing is claimed of a batch that is canceling but items whose lease has ended. Damaged bodies are
+    // left out: the item is failed by the store's caller through `damaged`.
     struct Claimed {
         std::vector<core::Lease> leases;
         std::vector<core::Lease> damaged;  // leased too, but the stored body does not match its checksum

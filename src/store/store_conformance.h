@@ -41,6 +41,7 @@ public:
     ABatch& about(core::Subject subject) { return subject_ = std::move(subject), *this; }
     ABatch& with_bodies_of(std::size_t bytes) { return body_bytes_ = bytes, *this; }
     ABatch& named() { return items_named_ = true, *this; }
+    ABatch& planned(std::vector<core::Planned> plan) { return plan_ = std::move(plan), *this; }
     ABatch& kept_for(std::chrono::seconds time) { return keep_for_ = time, *this; }
     ABatch& archived_at(Timestamp time) { return archive_at_ = time, *this; }
     ABatch& with_active_max(std::uint32_t count) { return active_max_ = count, *this; }
@@ -65,6 +66,7 @@ private:
     core::Subject subject_;
     std::size_t body_bytes_ = 20;
     bool items_named_ = false;
+    std::vector<core::Planned> plan_;
     std::chrono::seconds keep_for_{0};
     std::optional<Timestamp> archive_at_;
     std::uint32_t active_max_ = 0;

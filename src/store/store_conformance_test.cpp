@@ -35,6 +35,7 @@ BatchDraft ABatch::draft() const {
     draft.batch.keep_for = keep_for_;
     draft.batch.archive_at = archive_at_;
     draft.items_named = items_named_;
+    draft.plan = plan_;
     draft.active_max = active_max_;
     draft.idempotency = idempotency_;
     std::uint64_t offset = 1;

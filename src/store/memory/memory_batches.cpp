@@ -77,6 +77,8 @@ public:
         if (is_rejected && !draft.batch.ended_at) {
             return fail(ErrorCode::invalid, "a rejected batch has ended");
         }
+        if (!draft.plan.empty() && draft.plan.size() != draft.items.size())
+            return fail(ErrorCode::invalid, "a plan has one entry for each item");
         if (draft.items.size() > kItemsMax) return fail(ErrorCode::too_large, "a batch has too many items");
         MemoryBatch stored;
         stored.body = std::make_shared<const std::string>(spool->take());
@@ -92,6 +94,10 @@ public:
             kept.body_offset = item.body_offset;
             kept.body_bytes = item.body_bytes;
         }
+        stored.plan = std::move(draft.plan);
+        for (std::uint32_t at = static_cast<std::uint32_t>(stored.plan.size()); at < stored.items.size();
+             ++at)
+            stored.plan.push_back({.ordinal = at});
         stored.batch = std::move(draft.batch);
         if (!is_rejected) {
             stored.batch.state = core::BatchState::accepted;

@@ -17,7 +17,7 @@ public:
         MemoryBatch& stored = found->second;
         Claimed claimed;
         std::uint64_t bytes = 0;
-        const auto take = [&](MemoryItem& item) {
+        const auto take = [&](MemoryItem& item, std::uint64_t prefix) {
             const std::size_t count = claimed.leases.size();
             if (count >= request.count_max) return false;
             if (count > 0 &&
@@ -28,17 +28,18 @@ public:
             item.head.state = core::ItemState::running;
             item.leased_until = request.now + request.lease_for;
             claimed.leases.push_back({item.head, ++item.epoch, ++item.attempts, *item.leased_until,
-                                      stored.body->substr(item.body_offset, item.body_bytes)});
+                                      stored.body->substr(item.body_offset, item.body_bytes), prefix});
             return true;
         };
         for (MemoryItem& item : stored.items) {
             const bool is_lost = item.head.state == core::ItemState::running &&
                                  (!item.leased_until || *item.leased_until <= request.now);
-            if (is_lost && !take(item)) return claimed;
+            if (is_lost && !take(item, 0)) return claimed;
         }
-        for (MemoryItem& item : stored.items) {
+        for (const core::Planned& planned : stored.plan) {
+            MemoryItem& item = stored.items[planned.ordinal];
             if (item.head.state != core::ItemState::queued) continue;
-            if (!take(item)) break;
+            if (!take(item, planned.prefix)) break;
             if (stored.batch.state == core::BatchState::accepted) {
                 stored.batch = *core::after_event(stored.batch, core::BatchEvent::started, request.now);
             }

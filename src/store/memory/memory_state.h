@@ -34,6 +34,7 @@ struct MemoryBatch {
     core::Batch batch;
     std::shared_ptr<const std::string> body;
     std::vector<MemoryItem> items;
+    std::vector<core::Planned> plan;  // one entry an item
     std::string results;
     BatchPlace place;
 };

@@ -82,6 +82,8 @@ BatchRow read_batch(const Rows& rows, int from) {
     batch.archive_at = rows.time_or_null(at++);
     batch.archived_at = rows.time_or_null(at++);
     batch.item_events = rows.as<core::ItemEvents>(at++);
+    if (!rows.is_null(at)) row.plan_next = rows.as<std::uint32_t>(at);
+    ++at;
     return row;
 }
 

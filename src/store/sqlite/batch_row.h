@@ -15,7 +15,8 @@ namespace sheaf::store {
 struct BatchRow {
     std::int64_t row = 0;
     core::Batch batch;
-    std::uint32_t cursor = 0;                  // items below it were claimed at least once
+    std::uint32_t cursor = 0;  // of one without a plan: items below it were claimed at least once
+    std::optional<std::uint32_t> plan_next;    // how much of its plan was claimed; nullopt: it has none
     std::optional<std::int64_t> body_segment;  // of a small body; others have a file of their own
     std::uint64_t body_start = 0;
     std::uint64_t body_bytes = 0;

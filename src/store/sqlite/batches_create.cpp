@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "store/sqlite/plan_chunks.h"
 #include "store/sqlite/spool.h"
 #include "store/sqlite/sqlite_batches.h"
 #include "store/sqlite/sqlite_outbox.h"
@@ -94,6 +95,7 @@ Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spo
     }
     BatchRow row;
     row.batch = draft.batch;
+    if (!draft.plan.empty()) row.plan_next = 0;
     core::Batch& batch = row.batch;
     if (!is_rejected(batch)) {
         batch.state = core::BatchState::accepted;
@@ -109,7 +111,7 @@ Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spo
         tx.db.run(sql::kInsertBatch, IdBytes(batch.id), batch.account.name, batch.dialect, batch.kind,
                   batch.model, batch.tag, batch.counts.queued, batch.created_at, batch.expires_at,
                   batch.purge_at, body.size(), batch.keep_for.count(), batch.archive_at, batch.state,
-                  batch.end_reason, batch.ended_at, batch.results_bytes, batch.item_events);
+                  batch.end_reason, batch.ended_at, batch.results_bytes, batch.item_events, row.plan_next);
     if (!added) return std::unexpected(added.error());
     row.row = tx.db.last_insert_row();
     row.body_bytes = body.size();
@@ -124,6 +126,8 @@ Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spo
     if (!shared) return std::unexpected(shared.error());
     const auto items = insert_items(tx, row, draft, checksums);
     if (!items) return std::unexpected(items.error());
+    if (const auto planned = insert_plan(tx, row, draft.plan); !planned)
+        return std::unexpected(planned.error());
     if (is_rejected(batch)) {
         if (const auto told = note_batch_ended(tx, batch); !told) return std::unexpected(told.error());
     }
@@ -157,6 +161,8 @@ Result<core::Batch> SqliteBatches::create(BatchDraft draft, std::unique_ptr<Body
         return fail(ErrorCode::invalid, "a rejected batch has ended");
     }
     if (is_rejected(draft.batch)) draft.batch.results_bytes = 0;
+    if (!draft.plan.empty() && draft.plan.size() != draft.items.size())
+        return fail(ErrorCode::invalid, "a plan has one entry for each item");
     if (draft.items.size() > kItemsMax) return fail(ErrorCode::too_large, "a batch has too many items");
     const auto bytes = spool->bytes();
     if (!bytes) return std::unexpected(bytes.error());

@@ -19,8 +19,13 @@ Error no_batch() {
     return {ErrorCode::not_found, "there is no such batch", {}};
 }
 
-Result<> end_items(Tx& tx, std::int64_t from, std::int64_t to, core::ItemState state, Timestamp now) {
-    const auto ended = tx.db.run(sql::kEndItems, from, to, state, now);
+// Ends the items that are queued, or those that are running.
+Result<> end_items(Tx& tx, const BatchRow& row, core::ItemState from, core::ItemState to, Timestamp now) {
+    const bool are_running = from == core::ItemState::running;
+    const std::int64_t first = row.plan_next || are_running ? row.first_key() : row.key(row.cursor);
+    const std::int64_t end = !row.plan_next && are_running ? row.key(row.cursor) : row.end_key();
+    const auto ended = row.plan_next ? tx.db.run(sql::kEndPlannedItems, first, end, to, now, are_running)
+                                     : tx.db.run(sql::kEndItems, first, end, to, now);
     if (!ended) return std::unexpected(ended.error());
     return {};
 }
@@ -36,13 +41,12 @@ Result<core::Batch> apply_event(Tx& tx, const BatchId& id, core::BatchEvent even
         return fail(ErrorCode::conflict, "the batch is " + std::string(core::to_string(row.batch.state)));
     }
     if (transition->queued_items_become && row.batch.counts.queued > 0) {
-        const auto ended =
-            end_items(tx, row.key(row.cursor), row.end_key(), *transition->queued_items_become, now);
+        const auto ended = end_items(tx, row, core::ItemState::queued, *transition->queued_items_become, now);
         if (!ended) return std::unexpected(ended.error());
     }
     if (transition->running_items_become) {
         const auto ended =
-            end_items(tx, row.first_key(), row.key(row.cursor), *transition->running_items_become, now);
+            end_items(tx, row, core::ItemState::running, *transition->running_items_become, now);
         if (!ended) return std::unexpected(ended.error());
         const auto dropped = tx.db.run(sql::kDeleteLeases, row.first_key(), row.end_key());
         if (!dropped) return std::unexpected(dropped.error());
@@ -262,6 +266,7 @@ Result<Engine::Ranges> SqliteBatches::drop_contents(Tx& tx, const BatchRow& row,
     }
     auto done = tx.db.run(sql::kInsertRemoval, IdBytes(row.batch.id), Bytes{Engine::encode(*ranges)});
     if (done) done = tx.db.run(sql::kDeleteItems, row.first_key(), row.end_key());
+    if (done) done = tx.db.run(sql::kDeletePlan, row.first_key(), row.end_key());
     if (done) done = tx.db.run(sql::kRemoveFilesOfBatch, IdBytes(row.batch.id), now);
     if (!done) return std::unexpected(done.error());
     return ranges;

@@ -7,13 +7,14 @@
 #include "store/sqlite/migrations/0001_initial.h"
 #include "store/sqlite/migrations/0002_dialects.h"
 #include "store/sqlite/migrations/0003_webhooks.h"
+#include "store/sqlite/migrations/0004_plans.h"
 
 namespace sheaf::store {
 namespace {
 
 // Number n is at place n - 1. Never edit one that was released; add the next.
 constexpr std::array kMigrations{migrations::k0001Initial, migrations::k0002Dialects,
-                                 migrations::k0003Webhooks};
+                                 migrations::k0003Webhooks, migrations::k0004Plans};
 
 Result<std::int64_t> schema_version(Connection& connection) {
     auto rows = connection.query("PRAGMA user_version");

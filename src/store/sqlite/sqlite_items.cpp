@@ -1,8 +1,10 @@
 #include "store/sqlite/sqlite_items.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/check.h"
+#include "store/sqlite/plan_chunks.h"
 #include "store/sqlite/sqlite_batches.h"
 #include "store/sqlite/sqlite_outbox.h"
 #include "store/sqlite/statements.h"
@@ -15,6 +17,7 @@ struct Taken {
     ItemRow item;
     std::uint32_t epoch = 1;
     std::uint32_t attempt = 1;
+    std::uint64_t prefix = 0;
 };
 
 struct TakenOf {
@@ -70,31 +73,66 @@ Result<> take_lost(Tx& tx, const ClaimRequest& request, Allowance& allowance, Ta
     return {};
 }
 
+// Takes queued items in the order of their submission, and moves the cursor behind them.
+Result<> take_from_cursor(Tx& tx, Allowance& allowance, TakenOf& taken) {
+    BatchRow& batch = taken.batch;
+    auto rows = tx.db.query(sql::kItemsFrom, batch.row, batch.key(batch.cursor), batch.end_key(),
+                            allowance.count_left());
+    if (!rows) return std::unexpected(rows.error());
+    for (;;) {
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return {};
+        ItemRow item = read_item(*rows, batch.batch.id);
+        if (!allowance.take(item.body_bytes)) return {};
+        batch.cursor = item.head.id.ordinal + 1;
+        taken.items.push_back({.item = std::move(item)});
+    }
+}
+
+Result<std::optional<ItemRow>> find_item(Tx& tx, const BatchRow& batch, std::uint32_t ordinal) {
+    auto rows = tx.db.query(sql::kFindItem, batch.row, batch.key(ordinal));
+    if (!rows) return std::unexpected(rows.error());
+    const auto found = rows->next();
+    if (!found) return std::unexpected(found.error());
+    if (!*found) return std::nullopt;
+    return read_item(*rows, batch.batch.id);
+}
+
+// The same in the order of the plan.
+Result<> take_from_plan(Tx& tx, Allowance& allowance, TakenOf& taken) {
+    BatchRow& batch = taken.batch;
+    while (allowance.count_left() > 0) {
+        const auto entries = read_plan(tx, batch, allowance.count_left());
+        if (!entries) return std::unexpected(entries.error());
+        if (entries->empty()) return {};
+        for (const core::Planned& entry : *entries) {
+            auto item = find_item(tx, batch, entry.ordinal);
+            if (!item) return std::unexpected(item.error());
+            if (!*item) return fail(ErrorCode::corrupt, "a plan names an item that is not there");
+            if (!allowance.take((*item)->body_bytes)) return {};
+            ++*batch.plan_next;
+            taken.items.push_back({.item = std::move(**item), .prefix = entry.prefix});
+        }
+    }
+    return {};
+}
+
 Result<> take_queued(Tx& tx, const ClaimRequest& request, Allowance& allowance, TakenOf& taken) {
     BatchRow& batch = taken.batch;
     if (batch.batch.state == core::BatchState::canceling || batch.batch.counts.queued == 0) return {};
     if (allowance.count_left() == 0) return {};
-    const std::uint32_t first = batch.cursor;
-    {
-        auto rows = tx.db.query(sql::kItemsFrom, batch.row, batch.key(first), batch.end_key(),
-                                allowance.count_left());
-        if (!rows) return std::unexpected(rows.error());
-        for (;;) {
-            const auto more = rows->next();
-            if (!more) return std::unexpected(more.error());
-            if (!*more) break;
-            ItemRow item = read_item(*rows, batch.batch.id);
-            if (!allowance.take(item.body_bytes)) break;
-            item.head.state = core::ItemState::running;
-            batch.cursor = item.head.id.ordinal + 1;
-            taken.items.push_back({std::move(item), 1, 1});
-        }
-    }
-    for (std::uint32_t ordinal = first; ordinal < batch.cursor; ++ordinal) {
-        const auto noted = tx.db.run(sql::kInsertLease, batch.key(ordinal), request.now + request.lease_for);
+    const std::size_t lost = taken.items.size();
+    const auto taking =
+        batch.plan_next ? take_from_plan(tx, allowance, taken) : take_from_cursor(tx, allowance, taken);
+    if (!taking) return taking;
+    for (Taken& each : std::span(taken.items).subspan(lost)) {
+        each.item.head.state = core::ItemState::running;
+        const auto noted = tx.db.run(sql::kInsertLease, batch.key(each.item.head.id.ordinal),
+                                     request.now + request.lease_for);
         if (!noted) return std::unexpected(noted.error());
     }
-    const std::uint32_t count = batch.cursor - first;
+    const auto count = static_cast<std::uint32_t>(taken.items.size() - lost);
     if (batch.batch.state == core::BatchState::accepted) {
         batch.batch = *core::after_event(std::move(batch.batch), core::BatchEvent::started, request.now);
     }
@@ -205,7 +243,11 @@ Result<ItemQueue::Claimed> SqliteItems::claim(const ClaimRequest& request) {
     Claimed claimed;
     File body;
     for (Taken& each : taken->items) {
-        core::Lease lease{each.item.head, each.epoch, each.attempt, request.now + request.lease_for, {}};
+        core::Lease lease{.item = each.item.head,
+                          .epoch = each.epoch,
+                          .attempt = each.attempt,
+                          .expires_at = request.now + request.lease_for,
+                          .prefix = each.prefix};
         auto bytes = read_body(*engine_, taken->batch, each.item, body);
         if (bytes) lease.body = std::move(*bytes);
         (bytes ? claimed.leases : claimed.damaged).push_back(std::move(lease));

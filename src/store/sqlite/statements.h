@@ -7,9 +7,11 @@
     "b.ended_at, b.results_bytes, b.body_segment, b.body_start, b.body_bytes, "                              \
     "(SELECT shared FROM batch_shared s WHERE s.row = b.row), b.input_tokens, b.output_tokens, "             \
     "b.cached_tokens, b.reasoning_tokens, b.keep_for, b.cancel_requested_at, b.archive_at, b.archived_at, "  \
-    "b.item_events"
+    "b.item_events, b.plan_next"
 // The state as others see it: claimed items are running (migrations/0001_initial.h).
-#define SHEAF_ITEM_STATE "(CASE WHEN i.state = 0 AND i.key < b.cursor THEN 1 ELSE i.state END)"
+#define SHEAF_ITEM_STATE                                                        \
+    "(CASE WHEN i.state = 0 AND (i.key < b.cursor OR (b.plan_next IS NOT NULL " \
+    "AND EXISTS (SELECT 1 FROM leases l WHERE l.item = i.key))) THEN 1 ELSE i.state END)"
 #define SHEAF_ITEM_COLUMNS                                                                          \
     "i.key, " SHEAF_ITEM_STATE                                                                      \
     ", i.body_offset, i.body_bytes, i.body_crc, i.custom_id, i.subject, i.finished_at, i.segment, " \
@@ -31,7 +33,7 @@
 
 namespace sheaf::store::sql {
 
-inline constexpr int kBatchColumnCount = 34;
+inline constexpr int kBatchColumnCount = 35;
 
 inline constexpr const char* kBegin = "BEGIN IMMEDIATE";
 inline constexpr const char* kBeginRead = "BEGIN";
@@ -49,9 +51,9 @@ inline constexpr const char* kInsertBatch =
     "INSERT INTO batches(id, account, dialect, kind, model, tag, state, end_reason, cursor, queued, running, "
     "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes, "
     "keep_for, "
-    "archive_at, ended_at, results_bytes, item_events) "
+    "archive_at, ended_at, results_bytes, item_events, plan_next) "
     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?14, ?15, 0, ?7, 0, 0, 0, 0, 0, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?16, ?17, "
-    "?18)";
+    "?18, ?19)";
 inline constexpr const char* kPlaceBody =
     "UPDATE batches SET cursor = ?2, body_segment = ?3, body_start = ?4 WHERE row = ?1";
 inline constexpr const char* kInsertShared = "INSERT INTO batch_shared(row, shared) VALUES(?1, ?2)";
@@ -59,7 +61,7 @@ inline constexpr const char* kUpdateBatch =
     "UPDATE batches SET state = ?2, end_reason = ?3, cursor = ?4, queued = ?5, running = ?6, succeeded = ?7, "
     "failed = ?8, canceled = ?9, expired = ?10, ended_at = ?11, results_bytes = ?12, purge_at = ?13, "
     "cancel_requested_at = ?14, archived_at = ?15, input_tokens = ?16, output_tokens = ?17, "
-    "cached_tokens = ?18, reasoning_tokens = ?19 WHERE row = ?1";
+    "cached_tokens = ?18, reasoning_tokens = ?19, plan_next = ?20 WHERE row = ?1";
 // ?2: empty for all. ?4: a JSON array of state * 8 + reason, or NULL. ?5: a JSON array of tags, or NULL.
 #define SHEAF_LIST_WHERE                                                                    \
     " FROM batches b WHERE b.account = ?1 AND (?2 = '' OR b.dialect = ?2) AND b.kind = ?3 " \
@@ -145,9 +147,15 @@ inline constexpr const char* kCountUnfinishedAbout =
     "SELECT count(*) FROM items i INDEXED BY items_about_unfinished CROSS JOIN batches b ON b.row = i.key >> "
     "20 "
     "WHERE i.subject_key = ?1 AND i.state = 0 AND i.subject = ?2 AND b.account = ?3";
-// Queued items are those from the cursor on.
+// Queued items are those from the cursor on, or with a plan those that nobody ever leased.
 inline constexpr const char* kEndItems =
     "UPDATE items SET state = ?3, finished_at = ?4 WHERE key >= ?1 AND key < ?2 AND state = 0";
+inline constexpr const char* kEndPlannedItems =
+    "UPDATE items SET state = ?3, finished_at = ?4 WHERE key >= ?1 AND key < ?2 AND state = 0 "
+    "AND ?5 = EXISTS (SELECT 1 FROM leases WHERE item = key)";
+inline constexpr const char* kInsertPlanChunk = "INSERT INTO plan_chunks(key, entries) VALUES(?1, ?2)";
+inline constexpr const char* kFindPlanChunk = "SELECT entries FROM plan_chunks WHERE key = ?1";
+inline constexpr const char* kDeletePlan = "DELETE FROM plan_chunks WHERE key >= ?1 AND key < ?2";
 inline constexpr const char* kDeleteItems = "DELETE FROM items WHERE key >= ?1 AND key < ?2";
 inline constexpr const char* kLinesInLog =
     "SELECT segment, line_start, line_bytes FROM items WHERE key >= ?1 AND key < ?2 AND segment IS NOT NULL "

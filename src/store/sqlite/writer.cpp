@@ -35,7 +35,7 @@ Result<> Tx::update(const BatchRow& row) {
                counts.running, counts.succeeded, counts.failed, counts.canceled, counts.expired,
                batch.ended_at, batch.results_bytes, batch.purge_at, batch.cancel_requested_at,
                batch.archived_at, batch.usage.input_tokens, batch.usage.output_tokens,
-               batch.usage.cached_tokens, batch.usage.reasoning_tokens);
+               batch.usage.cached_tokens, batch.usage.reasoning_tokens, row.plan_next);
     if (!done) return std::unexpected(done.error());
     changes_[batch.id] = row;
     return {};

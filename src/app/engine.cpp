@@ -136,7 +136,7 @@ struct Engine::Parts {
     async::Lane post_lane{config.webhooks.attempts_at_once};
     async::Lane cpu_lane{std::max<std::size_t>(1, std::thread::hardware_concurrency())};
 
-    scheduler::Codecs known_codecs() const;
+    core::Codecs known_codecs() const;
     http::Router build_dialects();
     Result<> open_stores();
     Result<> build_scheduler();
@@ -175,7 +175,7 @@ Result<> Engine::Parts::build_scheduler() {
     codecs.emplace("openai", dialect::openai::make_codec(config.openai));
     codecs.emplace("sail", dialect::sail::make_codec());
     codecs.emplace("twelvelabs", dialect::twelvelabs::make_codec(config.limits));
-    const scheduler::Codecs known = known_codecs();
+    const core::Codecs known = known_codecs();
 
     std::uint64_t seed = 0;
     fill_random(&seed, sizeof seed);
@@ -233,8 +233,8 @@ Result<> Engine::Parts::build_sender() {
     return {};
 }
 
-scheduler::Codecs Engine::Parts::known_codecs() const {
-    scheduler::Codecs known;
+core::Codecs Engine::Parts::known_codecs() const {
+    core::Codecs known;
     for (const auto& [name, codec] : codecs) known.emplace(name, codec.get());
     return known;
 }
@@ -293,9 +293,9 @@ http::Router Engine::Parts::build_dialects() {
 void Engine::Parts::build_services() {
     accounts =
         std::make_unique<service::Accounts>(async::Blocking<store::Keys>(store->keys(), store_lane), clock);
-    batches =
-        std::make_unique<service::Batches>(async::Blocking<store::Batches>(store->batches(), store_lane),
-                                           file_lane, clock, config.limits, [this] { dispatcher->wake(); });
+    batches = std::make_unique<service::Batches>(
+        async::Blocking<store::Batches>(store->batches(), store_lane), file_lane, clock, config.limits,
+        known_codecs(), [this] { dispatcher->wake(); });
     assets = std::make_unique<service::Assets>(
         service::Assets::Parts{.executor = io,
                                .store = {store->assets(), store_lane},

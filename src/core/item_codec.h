@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "core/inference.h"
 #include "core/item.h"
 #include "core/outcome.h"
+#include "core/plan.h"
 
 namespace sheaf::core {
 
@@ -22,6 +25,10 @@ public:
     // What the item asks, from the bytes the client sent and what the batch shares. An error is the item's
     // end: it was checked at create, so this happens only when the code has changed since.
     virtual Result<Inference> decode(const Batch& batch, std::string_view body) const = 0;
+
+    // What its bytes tell of the item before it runs: where it stands in the plan. At create, for each item
+    // of a batch.
+    virtual Forecast forecast(const Batch& batch, const Subject& subject, std::string_view body) const;
 
     // How the lines of an ended batch are laid out: in submission order, or those of items that succeeded
     // before all others.
@@ -38,5 +45,8 @@ public:
     // The item's line in the results, ended by '\n'. Rendered once; its bytes never change afterwards.
     virtual std::string line(const Batch& batch, const ItemHead& item, const Ending& ending) const = 0;
 };
+
+// By the name of the dialect that a batch came in by.
+using Codecs = std::map<std::string, const ItemCodec*, std::less<>>;
 
 }  // namespace sheaf::core

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "service/plan.h"
+
 namespace sheaf::service {
 namespace {
 
@@ -77,8 +79,13 @@ async::Task<Result<std::string_view>> Spool::bytes() {
 }
 
 Batches::Batches(async::Blocking<store::Batches> store, async::Lane& lane, const Clock& clock, Limits limits,
-                 std::function<void()> wake)
-    : store_(store), lane_(&lane), clock_(&clock), limits_(limits), wake_(std::move(wake)) {}
+                 core::Codecs codecs, std::function<void()> wake)
+    : store_(store),
+      lane_(&lane),
+      clock_(&clock),
+      limits_(limits),
+      codecs_(std::move(codecs)),
+      wake_(std::move(wake)) {}
 
 async::Task<Result<Spool>> Batches::new_body() {
     auto body = co_await store_([](store::Batches& store) { return store.new_body(); });
@@ -97,8 +104,16 @@ async::Task<Result<core::Batch>> Batches::submit(store::BatchDraft draft, Spool 
     if (draft.idempotency && draft.idempotency->expires_at == Timestamp{}) {
         draft.idempotency->expires_at = batch.created_at + limits_.idempotency_time;
     }
-    auto created =
-        co_await store_([&](store::Batches& store) { return store.create(std::move(draft), body.take()); });
+    const auto codec = codecs_.find(batch.dialect);
+    auto created = co_await store_([&](store::Batches& store) -> Result<core::Batch> {
+        auto spool = body.take();
+        if (codec != codecs_.end()) {
+            const auto bytes = spool->bytes();
+            if (!bytes) return std::unexpected(bytes.error());
+            draft.plan = plan_of(draft, *bytes, *codec->second);
+        }
+        return store.create(std::move(draft), std::move(spool));
+    });
     if (created) wake_();
     co_return created;
 }

@@ -36,9 +36,10 @@ private:
 // no_space, unavailable. A batch whose time is up is ended before it is shown, whatever the timers do.
 class Batches {
 public:
+    // `codecs` tell of items before they run: batches of other dialects run in the order of their submission.
     // `wake` is called after something was submitted, canceled or ended, so that the scheduler looks.
     Batches(async::Blocking<store::Batches> store, async::Lane& lane, const Clock& clock, Limits limits,
-            std::function<void()> wake);
+            core::Codecs codecs, std::function<void()> wake);
 
     const Limits& limits() const { return limits_; }
     Timestamp now() const { return clock_->now(); }
@@ -46,8 +47,8 @@ public:
     async::Task<Result<Spool>> new_body();
     // A body with the bytes of an open file that nobody changes any more.
     async::Task<Result<Spool>> body_of(SharedDescriptor file, std::uint64_t bytes);
-    // Fills in the counts, and the id with its created_at and the times that the draft leaves out; durable
-    // when it returns.
+    // Plans the order of its items, fills in the counts, and the id with its created_at and the times that
+    // the draft leaves out; durable when it returns.
     async::Task<Result<core::Batch>> submit(store::BatchDraft draft, Spool body);
     async::Task<Result<std::optional<store::IdempotencyRecord>>> find_idempotent(const AccountId& account,
                                                                                  std::string scope,
@@ -88,6 +89,7 @@ private:
     async::Lane* lane_;
     const Clock* clock_;
     Limits limits_;
+    core::Codecs codecs_;
     std::function<void()> wake_;
 };
 

@@ -48,7 +48,7 @@ protected:
     const AccountId kTeam{"team"};
     const AccountId kOther{"other"};
     int woken = 0;
-    Batches batches{{store->batches(), store_lane}, lane, clock, Limits{}, [this] { ++woken; }};
+    Batches batches{{store->batches(), store_lane}, lane, clock, Limits{}, {}, [this] { ++woken; }};
 };
 
 TEST_F(BatchesTest, SubmitFillsInIdTimesAndCounts) {
@@ -64,6 +64,49 @@ TEST_F(BatchesTest, SubmitFillsInIdTimesAndCounts) {
     EXPECT_EQ(found->counts.queued, 3U);
     EXPECT_EQ(run(batches.read_item_body(batch->id.item(1))).value_or(""), "{\"n\":1}");
     EXPECT_EQ(run(batches.find(kOther, batch->id)).error().code, ErrorCode::not_found);
+}
+
+// Whose bodies are nothing but their prompts.
+class PromptCodec final : public core::ItemCodec {
+public:
+    Result<core::Inference> decode(const core::Batch&, std::string_view) const override {
+        return core::ModelRequest{};
+    }
+    core::Forecast forecast(const core::Batch&, const core::Subject&, std::string_view body) const override {
+        core::Forecast forecast;
+        forecast.prompt.add(body);
+        return forecast;
+    }
+    std::string line(const core::Batch&, const core::ItemHead&, const core::Ending&) const override {
+        return "line\n";
+    }
+};
+
+TEST_F(BatchesTest, SubmitPlansTheOrder) {
+    const PromptCodec codec;
+    Batches planning{
+        {store->batches(), store_lane}, lane, clock, Limits{}, {{"test", &codec}}, [this] { ++woken; }};
+    store::BatchDraft draft;
+    draft.batch.account = kTeam;
+    draft.batch.dialect = "test";
+    std::string body;
+    for (std::size_t n = 0; n < 4; ++n) {
+        const std::string text = std::string(1000, n % 2 == 0 ? 'a' : 'b') + std::to_string(n);
+        draft.items.push_back({.body_offset = body.size(), .body_bytes = text.size()});
+        body += text;
+    }
+    auto spool = run(planning.new_body());
+    ASSERT_TRUE(run(spool->append(body)));
+    const auto batch = run(planning.submit(std::move(draft), std::move(*spool)));
+    ASSERT_TRUE(batch);
+    const auto leases = claim(batch->id, 4);
+    ASSERT_EQ(leases.size(), 4U);
+    EXPECT_EQ(leases[0].item.id.ordinal, 0U);
+    EXPECT_EQ(leases[1].item.id.ordinal, 2U);
+    EXPECT_EQ(leases[2].item.id.ordinal, 1U);
+    EXPECT_NE(leases[0].prefix, 0U);
+    EXPECT_EQ(leases[0].prefix, leases[1].prefix);
+    EXPECT_NE(leases[0].prefix, leases[2].prefix);
 }
 
 TEST_F(BatchesTest, TheDraftsLimitOnActiveBatchesHolds) {

@@ -7,6 +7,7 @@
 #include "jsonl/document.h"
 #include "jsonl/splitter.h"
 #include "jsonl/writer.h"
+#include "protocol/forecast.h"
 
 namespace sheaf::dialect::anthropic {
 namespace {
@@ -73,6 +74,10 @@ Result<core::Inference> Codec::decode(const core::Batch& batch, std::string_view
     if (!request) return std::unexpected(request.error());
     return core::ModelRequest{
         .protocol = core::Protocol::messages, .model = std::move(request->model), .body = std::string(body)};
+}
+
+core::Forecast Codec::forecast(const core::Batch&, const core::Subject&, std::string_view body) const {
+    return protocol::forecast(core::Protocol::messages, body);
 }
 
 std::string Codec::line(const core::Batch&, const core::ItemHead& item, const core::Ending& ending) const {

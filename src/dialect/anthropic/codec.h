@@ -16,6 +16,8 @@ MessageRules read_shared(std::string_view shared);
 class Codec final : public core::ItemCodec {
 public:
     Result<core::Inference> decode(const core::Batch& batch, std::string_view body) const override;
+    core::Forecast forecast(const core::Batch& batch, const core::Subject& subject,
+                            std::string_view body) const override;
     std::string line(const core::Batch& batch, const core::ItemHead& item,
                      const core::Ending& ending) const override;
 };

@@ -7,6 +7,7 @@
 #include "dialect/openai/failures.h"
 #include "dialect/openai/ids.h"
 #include "jsonl/writer.h"
+#include "protocol/forecast.h"
 #include "protocol/translation.h"
 
 namespace sheaf::dialect::openai {
@@ -59,6 +60,11 @@ Result<core::Inference> Codec::decode(const core::Batch& batch, std::string_view
         return std::unexpected(checked.error());
     return core::ModelRequest{
         .protocol = endpoint->protocol, .model = batch.model, .body = std::string(body)};
+}
+
+core::Forecast Codec::forecast(const core::Batch& batch, const core::Subject&, std::string_view body) const {
+    const ModelEndpoint* const endpoint = find_endpoint(batch.tag);
+    return endpoint == nullptr ? core::Forecast{} : protocol::forecast(endpoint->protocol, body);
 }
 
 std::vector<core::File> Codec::result_files(const core::Batch& batch, std::uint64_t succeeded_bytes,

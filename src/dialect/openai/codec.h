@@ -17,6 +17,8 @@ public:
 
     Result<core::Inference> decode(const core::Batch& batch, std::string_view body) const override;
     Order results_order() const override { return Order::succeeded_first; }
+    core::Forecast forecast(const core::Batch& batch, const core::Subject& subject,
+                            std::string_view body) const override;
     std::vector<core::File> result_files(const core::Batch& batch, std::uint64_t succeeded_bytes,
                                          std::uint64_t total_bytes, Timestamp now) const override;
     std::string line(const core::Batch& batch, const core::ItemHead& item,

@@ -3,6 +3,7 @@
 #include "dialect/sail/response_json.h"
 #include "dialect/sail/sail.h"
 #include "dialect/sail/words.h"
+#include "protocol/forecast.h"
 
 namespace sheaf::dialect::sail {
 namespace {
@@ -69,6 +70,10 @@ Result<core::Inference> Codec::decode(const core::Batch&, std::string_view body)
     auto request = to_model_request(body);
     if (!request) return std::unexpected(request.error());
     return std::move(*request);
+}
+
+core::Forecast Codec::forecast(const core::Batch&, const core::Subject&, std::string_view body) const {
+    return protocol::forecast(core::Protocol::responses, body);
 }
 
 std::string Codec::line(const core::Batch& batch, const core::ItemHead& item,

@@ -13,6 +13,8 @@ namespace sheaf::dialect::sail {
 class Codec final : public core::ItemCodec {
 public:
     Result<core::Inference> decode(const core::Batch& batch, std::string_view body) const override;
+    core::Forecast forecast(const core::Batch& batch, const core::Subject& subject,
+                            std::string_view body) const override;
     std::string line(const core::Batch& batch, const core::ItemHead& item,
                      const core::Ending& ending) const override;
 };

@@ -29,6 +29,7 @@ struct Job {
     // In the order of the prompt's or the definitions' images, by name.
     std::vector<ImageInput> images;
     std::optional<std::string> custom_id;
+    std::uint64_t prefix = 0;  // the beginning that it shares with others, as in core::Planned; or 0
     std::uint32_t attempt = 1;
     // For a live call that streams: text as it comes, or of a model request the events for its client. What
     // it was given is part of the answer too.

@@ -9,11 +9,33 @@ namespace {
 // Without any wake the store is looked at again after this long: leases that ended elsewhere.
 constexpr std::chrono::milliseconds kLookEvery{5'000};
 constexpr std::chrono::milliseconds kTroubleWait{500};
-constexpr std::size_t kParkedMax = 256;
+// So much of the work to come is leased ahead of need.
+constexpr std::chrono::milliseconds kAhead{50};
+constexpr std::uint32_t kAheadMax = 256;
+// Leased items of one batch without a slot: more where they wait for the first of their run, never more than
+// these. Of a batch whose items name their models, one slow model must not hold up the others for long.
+constexpr std::size_t kWaitingMin = 512;
+constexpr std::size_t kWaitingPerSlot = 4;
+constexpr std::size_t kWaitingMixedMax = 256;
+constexpr std::size_t kWaitingBytesMax = std::size_t{64} << 20;
 
 core::ItemState state_of(const core::Ending& ending) {
     return std::holds_alternative<core::Succeeded>(ending) ? core::ItemState::succeeded
                                                            : core::ItemState::failed;
+}
+
+core::Failure unreadable(const Error& error) {
+    return {.code = "invalid_request", .message = error.message, .field = error.field};
+}
+
+// What is needed to renew it and to give it back.
+core::Lease head_of(const core::Lease& lease) {
+    return {.item = {.id = lease.item.id,
+                     .custom_id = {},
+                     .subject = {},
+                     .state = lease.item.state,
+                     .finished_at = {}},
+            .epoch = lease.epoch};
 }
 
 core::Usage usage_of(const core::Ending& ending) {
@@ -28,6 +50,7 @@ Dispatcher::Dispatcher(Parts parts)
       finisher_(parts_.executor, parts_.queue,
                 [this](auto results, auto ended) { forget_written(results, ended); }),
       housekeeping_(parts_.executor),
+      claims_(parts_.executor),
       bell_(parts_.executor),
       live_slot_freed_(parts_.executor),
       renewed_at_(parts_.clock->now()) {}
@@ -51,8 +74,9 @@ async::Task<void> Dispatcher::run() {
     while (!stopping_) {
         if (store_changed_.exchange(false)) co_await refresh();
         drop_ended();
-        if (!stopping_) co_await fill_slots();
-        if (!co_await bell_.wait_for(kLookEvery)) store_changed_ = true;
+        fill_slots();
+        const auto idle = idle_time(std::chrono::steady_clock::now());
+        if (!co_await bell_.wait_for(idle) && idle == kLookEvery) store_changed_ = true;
     }
     stopped_ = true;
     bell_.ring();
@@ -75,13 +99,13 @@ async::Task<void> Dispatcher::refresh() {
         active.flights.stop();
     }
     for (auto& [id, batch] : seen) {
-        Active& active = active_.try_emplace(id, batch, parts_.executor).first->second;
+        ActiveBatch& active = active_.try_emplace(id, batch, parts_.executor).first->second;
         const auto held = static_cast<std::uint32_t>(active.leases.size());
         active.batch = std::move(batch);
         // Running but not ours: its lease was lost, and the store hands it out again once it has ended.
         const std::uint32_t lost =
             active.batch.counts.running > held ? active.batch.counts.running - held : 0;
-        active.waiting =
+        active.claimable =
             lost + (active.batch.state == core::BatchState::canceling ? 0 : active.batch.counts.queued);
     }
     // A batch may have come and gone between two looks.
@@ -89,83 +113,94 @@ async::Task<void> Dispatcher::refresh() {
 }
 
 void Dispatcher::drop_ended() {
-    std::erase_if(active_,
-                  [](const auto& entry) { return entry.second.ended && entry.second.flights.size() == 0; });
+    std::erase_if(active_, [](const auto& entry) {
+        const ActiveBatch& active = entry.second;
+        return active.ended && !active.is_claiming && active.flights.size() == 0;
+    });
 }
 
-std::vector<Candidate> Dispatcher::candidates_for(const Model& model) const {
+bool Dispatcher::may_claim(const ActiveBatch& active, const Model& model) const {
+    if (active.ended || active.is_claiming || active.claimable == 0) return false;
+    const std::size_t count_max =
+        active.is_mixed() ? kWaitingMixedMax : std::max(kWaitingMin, kWaitingPerSlot * model.slots);
+    return active.waiting() < count_max && active.waiting_bytes() < kWaitingBytesMax;
+}
+
+std::vector<Candidate> Dispatcher::candidates_for(const Model& model, SteadyTime now) const {
     std::vector<Candidate> candidates;
+    const std::uint32_t free = model.slots - std::min(model.running, model.slots);
     for (const auto& [id, active] : active_) {
-        if (active.ended) continue;
-        std::uint32_t waiting = active.waiting;
-        if (active.is_mixed()) {
-            const auto parked = active.parked.find(model.name);
-            if (parked != active.parked.end() && !parked->second.empty())
-                waiting = static_cast<std::uint32_t>(parked->second.size());
-            else if (active.parked_count >= kParkedMax)
-                continue;
-        } else if (active.batch.model != model.name) {
-            continue;
-        }
-        const std::size_t running =
-            active.leases.size() - std::min(active.parked_count, active.leases.size());
-        candidates.push_back({id, active.batch.account, waiting, static_cast<std::uint32_t>(running)});
+        if (active.ended || (!active.is_mixed() && active.batch.model != model.name)) continue;
+        const auto lineup = active.lineups.find(model.name);
+        std::uint32_t waiting =
+            lineup == active.lineups.end() ? 0 : lineup->second.count_startable(model.runs, now, free);
+        if (may_claim(active, model) || active.is_claiming) waiting += active.claimable;
+        candidates.push_back({id, active.batch.account, waiting, active.flying()});
     }
     return candidates;
 }
 
-async::Task<void> Dispatcher::fill_slots() {
-    for (auto& [name, model] : *parts_.models) {
-        while (!stopping_ && model.running < model.slots) {
-            const auto shares = share_slots(candidates_for(model), model.slots - model.running);
-            if (shares.empty()) break;
-            for (const Share& share : shares) {
-                if (!stopping_) co_await serve(share, model);
-            }
+void Dispatcher::fill_slots() {
+    if (stopping_) return;
+    const auto now = std::chrono::steady_clock::now();
+    for (auto& [name, model] : *parts_.models) fill_slots(model, now);
+}
+
+void Dispatcher::fill_slots(Model& model, SteadyTime now) {
+    bool has_launched = true;
+    while (has_launched && model.running < model.slots) {
+        has_launched = false;
+        for (const Share& share : share_slots(candidates_for(model, now), model.slots - model.running)) {
+            ActiveBatch& active = active_.at(share.batch);
+            const std::uint32_t launched = launch(active, model, share.count, now);
+            has_launched |= launched > 0;
+            claim_ahead(active, model, share.count - launched, now);
         }
     }
+    if (model.running == 0) return;
+    for (auto& [id, active] : active_) {
+        if (!active.is_mixed() && active.batch.model == model.name) claim_ahead(active, model, 0, now);
+    }
 }
 
-async::Task<void> Dispatcher::serve(Share share, Model& model) {
-    if (const auto found = active_.find(share.batch); found != active_.end()) {
-        Active& active = found->second;
-        const auto parked = active.parked.find(model.name);
-        if (parked != active.parked.end() && !parked->second.empty()) {
-            launch_parked(active, model, share.count);
-            co_return;
+std::uint32_t Dispatcher::launch(ActiveBatch& active, Model& model, std::uint32_t count_max, SteadyTime now) {
+    const auto lineup = active.lineups.find(model.name);
+    if (lineup == active.lineups.end()) return 0;
+    std::uint32_t launched = 0;
+    for (; launched < count_max; ++launched) {
+        auto item = lineup->second.take(model.runs, now);
+        if (!item) break;
+        model.runs.started(item->lease.prefix, item->lease.body.size(), now);
+        active.flights.spawn(fly(active, std::move(*item), model, Slot(model.running, bell_)));
+    }
+    return launched;
+}
+
+void Dispatcher::claim_ahead(ActiveBatch& active, Model& model, std::uint32_t missing, SteadyTime now) {
+    if (!may_claim(active, model)) return;
+    const std::uint32_t ahead = std::min(model.pace.within(kAhead), kAheadMax);
+    // Its part of what the model has to do soon.
+    const std::uint32_t wanted = missing + ahead * active.flying() / std::max(1U, model.running);
+    if (wanted == 0) return;
+    const auto lineup = active.lineups.find(model.name);
+    const std::uint32_t at_hand =
+        lineup == active.lineups.end() ? 0 : lineup->second.count_startable(model.runs, now, wanted);
+    // Not for every single one.
+    if (at_hand >= wanted || (missing == 0 && at_hand > wanted / 2)) return;
+    active.is_claiming = true;
+    claims_.spawn(claim(active, wanted - at_hand));
+}
+
+async::Task<void> Dispatcher::claim(ActiveBatch& active, std::uint32_t count) {
+    struct Claiming {
+        ActiveBatch& active;
+        async::Bell& bell;
+        ~Claiming() {
+            active.is_claiming = false;
+            bell.ring();
         }
-    }
-    co_await claim(share, model);
-}
-
-void Dispatcher::launch_parked(Active& active, Model& model, std::uint32_t count_max) {
-    auto& parked = active.parked[model.name];
-    for (std::uint32_t n = 0; n < count_max && !parked.empty(); ++n) {
-        active.flights.spawn(
-            fly_decoded(active, std::move(parked.front()), model, Slot(model.running, bell_)));
-        parked.pop_front();
-        --active.parked_count;
-    }
-}
-
-void Dispatcher::sort_in(Active& active, core::Lease lease) {
-    const auto end = [&](core::Failure failure) {
-        active.flights.spawn(land(active, std::move(lease), core::Failed{std::move(failure)}));
     };
-    if (auto failure = worn_out(lease)) return end(std::move(*failure));
-    auto inference = parts_.codecs.at(active.batch.dialect)->decode(active.batch, lease.body);
-    if (!inference)
-        return end({.code = "invalid_request",
-                    .message = inference.error().message,
-                    .field = inference.error().field});
-    const std::string name = core::model_of(*inference);
-    if (!parts_.models->contains(name))
-        return end({"model_not_found", fmt::format("There is no model of the name \"{}\".", name)});
-    active.parked[name].push_back({std::move(lease), std::move(*inference)});
-    ++active.parked_count;
-}
-
-async::Task<void> Dispatcher::claim(Share share, Model& model) {
+    const Claiming claiming{active, bell_};
     // After a full disk, a jump of the clock or a sleep of the machine our own leases may look lost: nothing
     // is claimed before they are renewed, or we would lease what we are running.
     if (parts_.clock->now() - renewed_at_ > parts_.lease_for / 2 && !co_await renew_held()) {
@@ -173,40 +208,61 @@ async::Task<void> Dispatcher::claim(Share share, Model& model) {
         co_await async::sleep_for(kTroubleWait);
         co_return;
     }
-    const store::ClaimRequest request{.batch = share.batch,
-                                      .count_max = share.count,
+    const store::ClaimRequest request{.batch = active.batch.id,
+                                      .count_max = count,
                                       .now = parts_.clock->now(),
                                       .lease_for = parts_.lease_for};
     auto claimed = co_await parts_.queue([&](store::ItemQueue& queue) { return queue.claim(request); });
-    const auto found = active_.find(share.batch);
-    if (found == active_.end()) co_return;
-    Active& active = found->second;
     if (!claimed) {
-        active.waiting = 0;
+        active.claimable = 0;
         if (claimed.error().code == ErrorCode::not_found) co_return;
         log::error("items could not be leased",
-                   {{"batch", to_string(share.batch)}, {"why", claimed.error().message}});
+                   {{"batch", to_string(active.batch.id)}, {"why", claimed.error().message}});
         store_changed_ = true;
         co_await async::sleep_for(kTroubleWait);
         co_return;
     }
-    const auto count = static_cast<std::uint32_t>(claimed->leases.size() + claimed->damaged.size());
-    active.waiting = count == 0 ? 0 : active.waiting - std::min(count, active.waiting);
+    const auto got = static_cast<std::uint32_t>(claimed->leases.size() + claimed->damaged.size());
+    active.claimable = got == 0 ? 0 : active.claimable - std::min(got, active.claimable);
     for (core::Lease& lease : claimed->leases) {
-        active.leases.insert_or_assign(lease.item.id.ordinal, lease);
-        if (active.is_mixed())
-            sort_in(active, std::move(lease));
-        else
-            active.flights.spawn(fly(active, std::move(lease), model, Slot(model.running, bell_)));
+        active.leases.insert_or_assign(lease.item.id.ordinal, head_of(lease));
+        line_up(active, std::move(lease));
     }
-    if (active.is_mixed()) launch_parked(active, model, model.slots - std::min(model.running, model.slots));
     for (core::Lease& lease : claimed->damaged) {
         log::error("a stored request is damaged", {{"item", to_string(lease.item.id)}});
-        active.leases.insert_or_assign(lease.item.id.ordinal, lease);
-        active.flights.spawn(
-            land(active, std::move(lease),
-                 core::Failed{{"internal_server_error", "The stored request is damaged; submit it again."}}));
+        active.leases.insert_or_assign(lease.item.id.ordinal, head_of(lease));
+        end_at_once(active, std::move(lease),
+                    {"internal_server_error", "The stored request is damaged; submit it again."});
     }
+}
+
+void Dispatcher::line_up(ActiveBatch& active, core::Lease lease) {
+    if (!active.is_mixed())
+        return active.lineups[active.batch.model].add({.lease = std::move(lease), .inference = {}});
+    if (auto failure = worn_out(lease)) return end_at_once(active, std::move(lease), std::move(*failure));
+    auto inference = parts_.codecs.at(active.batch.dialect)->decode(active.batch, lease.body);
+    if (!inference) return end_at_once(active, std::move(lease), unreadable(inference.error()));
+    const std::string name = core::model_of(*inference);
+    if (!parts_.models->contains(name))
+        return end_at_once(active, std::move(lease),
+                           {"model_not_found", fmt::format("There is no model of the name \"{}\".", name)});
+    active.lineups[name].add({.lease = std::move(lease), .inference = std::move(*inference)});
+}
+
+void Dispatcher::end_at_once(ActiveBatch& active, core::Lease lease, core::Failure failure) {
+    active.flights.spawn(land(active, std::move(lease), core::Failed{std::move(failure)}));
+}
+
+std::chrono::milliseconds Dispatcher::idle_time(SteadyTime now) const {
+    auto first = now + kLookEvery;
+    for (const auto& [id, active] : active_) {
+        for (const auto& [name, lineup] : active.lineups) {
+            const auto model = parts_.models->find(name);
+            if (model != parts_.models->end() && model->second.running < model->second.slots)
+                first = std::min(first, lineup.opens_at(model->second.runs, now));
+        }
+    }
+    return std::max(std::chrono::milliseconds{1}, std::chrono::ceil<std::chrono::milliseconds>(first - now));
 }
 
 std::optional<core::Failure> Dispatcher::worn_out(const core::Lease& lease) const {
@@ -216,32 +272,29 @@ std::optional<core::Failure> Dispatcher::worn_out(const core::Lease& lease) cons
         fmt::format("The server stopped {} times while it worked on this item.", lease.attempt - 1)};
 }
 
-async::Task<core::Ending> Dispatcher::ending_of(const core::Batch& batch, const core::Lease& lease,
-                                                Model& model) {
-    if (auto failure = worn_out(lease)) co_return core::Failed{std::move(*failure)};
-    auto inference = parts_.codecs.at(batch.dialect)->decode(batch, lease.body);
-    if (!inference)
-        co_return core::Failed{{.code = "invalid_request",
-                                .message = inference.error().message,
-                                .field = inference.error().field}};
-    co_return co_await parts_.runner->run(
-        model,
-        Run{.account = batch.account, .inference = std::move(*inference), .custom_id = lease.item.custom_id});
+async::Task<core::Ending> Dispatcher::ending_of(const core::Batch& batch, Waiting& item, Model& model) {
+    if (auto failure = worn_out(item.lease)) co_return core::Failed{std::move(*failure)};
+    if (!item.inference) {
+        auto inference = parts_.codecs.at(batch.dialect)->decode(batch, item.lease.body);
+        if (!inference) co_return core::Failed{unreadable(inference.error())};
+        item.inference = std::move(*inference);
+    }
+    co_return co_await parts_.runner->run(model, Run{.account = batch.account,
+                                                     .inference = std::move(*item.inference),
+                                                     .custom_id = item.lease.item.custom_id,
+                                                     .prefix = item.lease.prefix,
+                                                     .on_text = {},
+                                                     .slot_freed = &bell_});
 }
 
-async::Task<void> Dispatcher::fly(Active& active, core::Lease lease, Model& model, Slot) {
-    core::Ending ending = co_await ending_of(active.batch, lease, model);
-    co_await land(active, std::move(lease), std::move(ending));
+async::Task<void> Dispatcher::fly(ActiveBatch& active, Waiting item, Model& model, Slot) {
+    core::Ending ending = co_await ending_of(active.batch, item, model);
+    model.runs.ended(item.lease.prefix);
+    model.pace.count(std::chrono::steady_clock::now());
+    co_await land(active, std::move(item.lease), std::move(ending));
 }
 
-async::Task<void> Dispatcher::fly_decoded(Active& active, Decoded decoded, Model& model, Slot) {
-    core::Ending ending = co_await parts_.runner->run(model, Run{.account = active.batch.account,
-                                                                 .inference = std::move(decoded.inference),
-                                                                 .custom_id = decoded.lease.item.custom_id});
-    co_await land(active, std::move(decoded.lease), std::move(ending));
-}
-
-async::Task<void> Dispatcher::land(Active& active, core::Lease lease, core::Ending ending) {
+async::Task<void> Dispatcher::land(ActiveBatch& active, core::Lease lease, core::Ending ending) {
     core::ItemHead item = lease.item;
     item.state = state_of(ending);
     item.finished_at = parts_.clock->now();
@@ -326,6 +379,7 @@ async::Task<void> Dispatcher::stop(std::chrono::milliseconds grace) {
     while (!stopped_ || (flying() > 0 && std::chrono::steady_clock::now() < until)) {
         co_await async::sleep_for(std::chrono::milliseconds{10});
     }
+    co_await claims_.wait_until_empty();
     for (auto& [id, active] : active_) {
         active.flights.stop();
         co_await active.flights.wait_until_empty();

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "async/timer.h"
 #include "base/clock.h"
 #include "core/item_codec.h"
+#include "scheduler/active_batch.h"
 #include "scheduler/choice.h"
 #include "scheduler/finisher.h"
 #include "scheduler/models.h"
@@ -24,14 +24,13 @@
 
 namespace sheaf::scheduler {
 
-// By the name of the dialect that a batch came in by.
-using Codecs = std::map<std::string, const core::ItemCodec*, std::less<>>;
-
-// Keeps every model's slots filled: leases items as slots become free, runs each, hands its result to the
-// finisher.
+// Keeps every model's slots filled: leases items ahead of need, starts them as slots become free, runs each,
+// hands its result to the finisher.
 //
-// It claims as many items as there are free slots, never more; an arrival or a completion wakes it, no timer
-// polls. Belongs to the scheduler's executor, but for wake() and run_live(), which any thread may call.
+// It leases what the free slots take and what is likely to end within a twentieth of a second, so a slow
+// model has hardly an item leased that does not run; where the first of many items with one beginning goes
+// alone, the others wait leased, too. An arrival or a completion wakes it, no timer polls. Belongs to the
+// scheduler's executor, but for wake() and run_live(), which any thread may call.
 class Dispatcher final : public service::LiveRunner {
 public:
     struct Parts {
@@ -40,7 +39,7 @@ public:
         async::Blocking<store::ItemQueue> queue;
         Models* models = nullptr;
         Runner* runner = nullptr;
-        Codecs codecs;
+        core::Codecs codecs;
         const Clock* clock = nullptr;
         std::chrono::milliseconds lease_for{60'000};
         // Leases of one item after which it fails: an item that takes the process down each time must run
@@ -70,40 +69,22 @@ public:
     std::vector<std::string> models() const override;
 
 private:
-    // A leased item and what it asks.
-    struct Decoded {
-        core::Lease lease;
-        core::Inference inference;
-    };
-
-    // An unfinished batch. Stays until its last flight has landed.
-    struct Active {
-        Active(core::Batch head, async::Executor executor) : batch(std::move(head)), flights(executor) {}
-        core::Batch batch;
-        async::TaskGroup flights;
-        std::uint32_t waiting = 0;  // items that a claim may get, as far as is known
-        bool ended = false;
-        std::map<std::uint32_t, core::Lease>
-            leases;  // by ordinal: what a crash would leave to the next start
-        // Of a batch whose items name their models: what was leased while its model had no free slot, by
-        // model. At most kParkedMax of them, so that one slow model does not hold up the others for long.
-        std::map<std::string, std::deque<Decoded>, std::less<>> parked;
-        std::size_t parked_count = 0;
-        bool is_mixed() const { return batch.model.empty(); }
-    };
+    using SteadyTime = PrefixRuns::Time;
 
     async::Task<void> refresh();
-    async::Task<void> fill_slots();
-    async::Task<void> claim(Share share, Model& model);
-    // Launches what is parked for the model, or leases more.
-    async::Task<void> serve(Share share, Model& model);
-    void launch_parked(Active& active, Model& model, std::uint32_t count_max);
-    // Launches an item of a mixed batch, or parks it, or ends it when its model is not served.
-    void sort_in(Active& active, core::Lease lease);
-    async::Task<void> fly(Active& active, core::Lease lease, Model& model, Slot slot);
-    async::Task<void> fly_decoded(Active& active, Decoded decoded, Model& model, Slot slot);
-    async::Task<void> land(Active& active, core::Lease lease, core::Ending ending);
-    async::Task<core::Ending> ending_of(const core::Batch& batch, const core::Lease& lease, Model& model);
+    // Starts what may start, and leases more where that is not enough.
+    void fill_slots();
+    void fill_slots(Model& model, SteadyTime now);
+    std::uint32_t launch(ActiveBatch& active, Model& model, std::uint32_t count_max, SteadyTime now);
+    // Leases in the background, unless it does already or has all it may.
+    void claim_ahead(ActiveBatch& active, Model& model, std::uint32_t missing, SteadyTime now);
+    bool may_claim(const ActiveBatch& active, const Model& model) const;
+    async::Task<void> claim(ActiveBatch& active, std::uint32_t count);
+    void line_up(ActiveBatch& active, core::Lease lease);
+    void end_at_once(ActiveBatch& active, core::Lease lease, core::Failure failure);
+    async::Task<void> fly(ActiveBatch& active, Waiting item, Model& model, Slot slot);
+    async::Task<void> land(ActiveBatch& active, core::Lease lease, core::Ending ending);
+    async::Task<core::Ending> ending_of(const core::Batch& batch, Waiting& item, Model& model);
     // Why the item may not be tried once more: it took the process down too often.
     std::optional<core::Failure> worn_out(const core::Lease& lease) const;
     async::Task<core::Ending> live(AccountId account, core::Inference inference,
@@ -114,18 +95,21 @@ private:
     async::Task<void> release_leases();
     void forget_written(std::span<const store::ItemResult> results, std::span<const core::Batch> ended);
     void drop_ended();
-    std::vector<Candidate> candidates_for(const Model& model) const;
+    std::vector<Candidate> candidates_for(const Model& model, SteadyTime now) const;
+    // Until when nothing happens by itself.
+    std::chrono::milliseconds idle_time(SteadyTime now) const;
 
     Parts parts_;
     Finisher finisher_;
     async::TaskGroup housekeeping_;
+    async::TaskGroup claims_;
     async::Bell bell_;
     async::Bell live_slot_freed_;
     std::atomic<bool> store_changed_ = true;
     Timestamp renewed_at_;
     bool stopping_ = false;
     bool stopped_ = false;
-    std::map<BatchId, Active> active_;
+    std::map<BatchId, ActiveBatch> active_;
 };
 
 }  // namespace sheaf::scheduler

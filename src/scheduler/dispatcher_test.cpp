@@ -130,7 +130,7 @@ protected:
     }
 
     void make_dispatcher() {
-        const Codecs codecs{{"plain", &codec}};
+        const core::Codecs codecs{{"plain", &codec}};
         inputs = std::make_unique<Inputs>(Inputs::Parts{.assets = {store->assets(), lane},
                                                         .blobs = {*blobs, lane},
                                                         .fetch_lane = &lane,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -9,6 +10,8 @@
 #include "async/timer.h"
 #include "backend/backend.h"
 #include "core/retry.h"
+#include "scheduler/pace.h"
+#include "scheduler/prefix_runs.h"
 
 namespace sheaf::scheduler {
 
@@ -21,6 +24,9 @@ struct Model {
     core::RetryPolicy retry;
     std::uint32_t running = 0;
     std::uint32_t live_running = 0;
+    std::uint32_t stepped_out = 0;  // of batch items that wait before their next try, without a slot
+    PrefixRuns runs;
+    Pace pace;  // of batch items
 };
 
 // A counted slot, from before a flight starts for as long as it lasts, however it ends.
@@ -38,6 +44,29 @@ public:
 private:
     std::uint32_t* count_;
     async::Bell* freed_;
+};
+
+// Lets others have the slot of an item that waits before its next try, as long as few do: while many wait,
+// the server is in trouble, and more items would only join them.
+class StepOut {
+public:
+    StepOut(Model& model, async::Bell& freed) : model_(&model) {
+        if (model.stepped_out >= std::max(1U, model.slots / 8)) return;
+        is_out_ = true;
+        ++model.stepped_out;
+        --model.running;
+        freed.ring();
+    }
+    StepOut(const StepOut&) = delete;
+    ~StepOut() {
+        if (!is_out_) return;
+        --model_->stepped_out;
+        ++model_->running;
+    }
+
+private:
+    Model* model_;
+    bool is_out_ = false;
 };
 
 // By name. Filled before the scheduler starts; the set never changes afterwards.

@@ -12,7 +12,7 @@ constexpr std::chrono::seconds kDelayMax{600};
 
 }  // namespace
 
-Publisher::Publisher(async::Executor executor, async::Blocking<store::Batches> batches, Codecs codecs,
+Publisher::Publisher(async::Executor executor, async::Blocking<store::Batches> batches, core::Codecs codecs,
                      const Clock& clock)
     : batches_(batches), codecs_(std::move(codecs)), clock_(&clock), bell_(executor) {}
 

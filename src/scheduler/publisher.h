@@ -13,7 +13,7 @@ namespace sheaf::scheduler {
 // Lays out the results of ended batches as files of their own. Belongs to the scheduler's executor.
 class Publisher {
 public:
-    Publisher(async::Executor executor, async::Blocking<store::Batches> batches, Codecs codecs,
+    Publisher(async::Executor executor, async::Blocking<store::Batches> batches, core::Codecs codecs,
               const Clock& clock);
 
     // A batch has ended.
@@ -28,7 +28,7 @@ private:
     void put_off(const BatchId& id);
 
     async::Blocking<store::Batches> batches_;
-    Codecs codecs_;
+    core::Codecs codecs_;
     const Clock* clock_;
     async::Bell bell_;
 

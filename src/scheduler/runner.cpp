@@ -7,7 +7,7 @@ namespace sheaf::scheduler {
 
 async::Task<core::Outcome> Runner::attempt(Model& model, Run run, std::uint32_t attempt,
                                            bool& text_was_sent) {
-    backend::Job job{.custom_id = std::move(run.custom_id), .attempt = attempt};
+    backend::Job job{.custom_id = std::move(run.custom_id), .prefix = run.prefix, .attempt = attempt};
     if (const auto* const analysis = std::get_if<core::VideoAnalysis>(&run.inference)) {
         auto prepared = co_await inputs_->prepare(run.account, *analysis);
         if (auto* refused = std::get_if<core::Refused>(&prepared)) co_return std::move(*refused);
@@ -48,6 +48,8 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
         log::debug(
             "trying again",
             {{"model", model.name}, {"broken", broken}, {"overloads", overloads}, {"wait_ms", wait.count()}});
+        std::optional<StepOut> out;
+        if (run.slot_freed != nullptr) out.emplace(model, *run.slot_freed);
         co_await async::sleep_for(wait);
     }
 }

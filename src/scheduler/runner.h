@@ -16,7 +16,10 @@ struct Run {
     AccountId account;
     core::Inference inference;
     std::optional<std::string> custom_id;
+    std::uint64_t prefix = 0;  // as in core::Planned
     std::function<void(std::string_view)> on_text;
+    // Of a batch item: rung when it leaves its slot to others while it waits for its next try.
+    async::Bell* slot_freed = nullptr;
 };
 
 // Takes one inference from its inputs to its ending: prepares, tries, waits and tries again as core/retry.h

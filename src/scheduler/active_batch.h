@@ -1,0 +1,44 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "async/task_group.h"
+#include "core/batch.h"
+#include "scheduler/lineup.h"
+
+namespace sheaf::scheduler {
+
+// An unfinished batch. Stays until its last flight has landed and its last claim has come back.
+struct ActiveBatch {
+    ActiveBatch(core::Batch head, async::Executor executor) : batch(std::move(head)), flights(executor) {}
+
+    core::Batch batch;
+    async::TaskGroup flights;
+    std::uint32_t claimable = 0;  // items that a claim may get, as far as is known
+    bool is_claiming = false;
+    bool ended = false;
+    std::map<std::uint32_t, core::Lease> leases;  // by ordinal: what a crash would leave to the next start
+    // Leased items without a slot, by model.
+    std::map<std::string, Lineup, std::less<>> lineups;
+
+    // Each item names its own model.
+    bool is_mixed() const { return batch.model.empty(); }
+    std::size_t waiting() const {
+        std::size_t sum = 0;
+        for (const auto& [model, lineup] : lineups) sum += lineup.size();
+        return sum;
+    }
+    std::size_t waiting_bytes() const {
+        std::size_t sum = 0;
+        for (const auto& [model, lineup] : lineups) sum += lineup.body_bytes();
+        return sum;
+    }
+    // Items that hold a slot, or whose result is not durable yet.
+    std::uint32_t flying() const {
+        const std::size_t count = waiting();
+        return static_cast<std::uint32_t>(leases.size() - std::min(count, leases.size()));
+    }
+};
+
+}  // namespace sheaf::scheduler

@@ -1,0 +1,50 @@
+#include "scheduler/lineup.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sheaf::scheduler {
+
+void Lineup::add(Waiting item) {
+    ++size_;
+    body_bytes_ += item.lease.body.size();
+    const std::uint64_t prefix = item.lease.prefix;
+    if (runs_.empty() || runs_.back().prefix != prefix) runs_.push_back({.prefix = prefix, .items = {}});
+    runs_.back().items.push_back(std::move(item));
+}
+
+std::optional<Waiting> Lineup::take(const PrefixRuns& runs, PrefixRuns::Time now) {
+    for (auto run = runs_.begin(); run != runs_.end(); ++run) {
+        if (runs.gate(run->prefix, now) == PrefixRuns::Gate::closed) continue;
+        Waiting item = std::move(run->items.front());
+        run->items.pop_front();
+        if (run->items.empty()) runs_.erase(run);
+        --size_;
+        body_bytes_ -= item.lease.body.size();
+        return item;
+    }
+    return std::nullopt;
+}
+
+std::uint32_t Lineup::count_startable(const PrefixRuns& runs, PrefixRuns::Time now,
+                                      std::uint32_t enough) const {
+    std::size_t count = 0;
+    for (const Run& run : runs_) {
+        if (count >= enough) break;
+        const auto gate = runs.gate(run.prefix, now);
+        if (gate != PrefixRuns::Gate::closed)
+            count += gate == PrefixRuns::Gate::leader ? 1 : run.items.size();
+    }
+    return static_cast<std::uint32_t>(std::min<std::size_t>(count, enough));
+}
+
+PrefixRuns::Time Lineup::opens_at(const PrefixRuns& runs, PrefixRuns::Time now) const {
+    auto first = PrefixRuns::Time::max();
+    for (const Run& run : runs_) {
+        if (runs.gate(run.prefix, now) == PrefixRuns::Gate::closed)
+            first = std::min(first, runs.opens_at(run.prefix));
+    }
+    return first;
+}
+
+}  // namespace sheaf::scheduler

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <optional>
+
+#include "core/inference.h"
+#include "core/item.h"
+#include "scheduler/prefix_runs.h"
+
+namespace sheaf::scheduler {
+
+// A leased item that has no slot yet.
+struct Waiting {
+    core::Lease lease;
+    std::optional<core::Inference> inference;  // where it had to be read to see which model it asks
+};
+
+// The leased items of one batch that wait for a slot of one model, in the order of the plan. Those whose
+// run's first is under way are passed over until its gate opens.
+class Lineup {
+public:
+    void add(Waiting item);
+    // The first that may start; the caller starts it.
+    std::optional<Waiting> take(const PrefixRuns& runs, PrefixRuns::Time now);
+
+    // How many may start, counted up to `enough`.
+    std::uint32_t count_startable(const PrefixRuns& runs, PrefixRuns::Time now, std::uint32_t enough) const;
+    // When the next of those that may not start may, if nothing ends before. Time::max(): there are none.
+    PrefixRuns::Time opens_at(const PrefixRuns& runs, PrefixRuns::Time now) const;
+
+    std::size_t size() const { return size_; }
+    std::size_t body_bytes() const { return body_bytes_; }
+
+private:
+    // Neighbours with the same prefix.
+    struct Run {
+        std::uint64_t prefix = 0;
+        std::deque<Waiting> items;
+    };
+    std::list<Run> runs_;
+    std::size_t size_ = 0;
+    std::size_t body_bytes_ = 0;
+};
+
+}  // namespace sheaf::scheduler

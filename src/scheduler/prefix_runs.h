@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+
+namespace sheaf::scheduler {
+
+// Which shared beginnings (core::Planned::prefix) a model's servers have read, as far as we know.
+//
+// The first item of a run goes alone, or each of its neighbours would have the same text read anew; they
+// follow when it has ended, or when its prompt must have been read by then. Without a prefix all may start.
+// No I/O, no clock: `now` never goes backwards.
+class PrefixRuns {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    enum class Gate : std::uint8_t {
+        leader,  // one may start
+        closed,  // none may: the first is under way
+        open,    // all may
+    };
+    Gate gate(std::uint64_t prefix, Time now) const;
+    // When a closed gate opens by itself.
+    Time opens_at(std::uint64_t prefix) const;
+
+    // An item that begins so has started. `prompt_bytes`: of all of it.
+    void started(std::uint64_t prefix, std::size_t prompt_bytes, Time now);
+    // It has ended, however.
+    void ended(std::uint64_t prefix);
+
+private:
+    struct Run {
+        bool is_open = false;
+        Time opens_at;
+    };
+    std::unordered_map<std::uint64_t, Run> runs_;
+    std::deque<std::uint64_t> order_;  // of their first start: who is forgotten first
+};
+
+}  // namespace sheaf::scheduler

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from measures import ingest, memory, poll, read
+from measures import drain, ingest, memory, poll, read, slots
 
 
 def bench_program(name):
@@ -26,7 +26,11 @@ def bench_program(name):
 
 
 BENCHES = {"store": bench_program("store"), "frames": bench_program("frames"), "poll": poll.bench_poll, "memory": memory.bench_memory,
-           "ingest": ingest.bench_ingest, "read": read.bench_read}
+           "ingest": ingest.bench_ingest, "read": read.bench_read, "drain": drain.bench_drain, "slots": slots.bench_slots}
+
+
+def figure(value):
+    return f"{value:,.1f}" if value >= 10 else f"{value:.3f}"
 
 
 def show(name, rows):
@@ -35,7 +39,7 @@ def show(name, rows):
     for r in rows:
         at_most = r.get("at_most", False)
         met = r["ratio"] <= r["target"] if at_most else r["ratio"] >= r["target"]
-        print(f"  {r['row']:<62} {r['ours']:>12,.1f} {r['yardstick']:>12,.1f} {r['unit']:<11} {r['ratio']:>7.2f}  "
+        print(f"  {r['row']:<62} {figure(r['ours']):>12} {figure(r['yardstick']):>12} {r['unit']:<11} {r['ratio']:>7.2f}  "
               f"{r['ratio_min']:.2f}–{r['ratio_max']:<8.2f} {'<=' if at_most else '>='} {r['target']:<5} {'met' if met else 'MISSED'}")
 
 

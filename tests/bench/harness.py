@@ -8,7 +8,6 @@ import signal
 import socket
 import statistics
 import subprocess
-import threading
 import time
 import urllib.request
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from measures import drain, ingest, memory, poll, read, slots
+from measures import adaptive, drain, fairness, ingest, memory, poll, prefix, read, slots, tail
 
 
 def bench_program(name):
@@ -26,7 +26,9 @@ def bench_program(name):
 
 
 BENCHES = {"store": bench_program("store"), "frames": bench_program("frames"), "poll": poll.bench_poll, "memory": memory.bench_memory,
-           "ingest": ingest.bench_ingest, "read": read.bench_read, "drain": drain.bench_drain, "slots": slots.bench_slots}
+           "ingest": ingest.bench_ingest, "read": read.bench_read, "drain": drain.bench_drain, "slots": slots.bench_slots,
+           "prefix": prefix.bench_prefix, "tail": tail.bench_tail, "fairness": fairness.bench_fairness,
+           "adaptive": adaptive.bench_adaptive}
 
 
 def figure(value):

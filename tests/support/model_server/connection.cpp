@@ -21,7 +21,7 @@ Connection::~Connection() {
 bool Connection::receive() {
     if (begin_ == end_) begin_ = end_ = 0;
     if (buffer_.size() - end_ < kReadBytesMin) {
-        std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+        if (begin_ > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
         end_ -= begin_;
         begin_ = 0;
         if (buffer_.size() - end_ < kReadBytesMin)

@@ -40,13 +40,10 @@ void Engine::set_limits(const Limits& limits, Micros now) {
 
 std::vector<Served> Engine::advance(Micros now) {
     std::vector<Served> ended;
-    while (const auto at = next_end()) {
-        if (*at > now) break;
-        move_clock(*at);
+    move_clock(now);
+    while (next_end() == now_) {
         const auto event = events_.top();
         events_.pop();
-        // The clock is in whole microseconds; what was due between two of them is due now.
-        virtual_now_ = std::max(virtual_now_, event.at);
         auto& job = jobs_.at(event.id);
         if (!event.ends) {
             cache_.insert(job.work.blocks);
@@ -58,14 +55,14 @@ std::vector<Served> Engine::advance(Micros now) {
         --running_;
         start_waiting();
     }
-    move_clock(now);
     return ended;
 }
 
 std::optional<Micros> Engine::next_end() const {
     while (!events_.empty() && !jobs_.contains(events_.top().id)) events_.pop();
     if (events_.empty()) return std::nullopt;
-    const double left = std::max(0.0, events_.top().at - virtual_now_) / speed();
+    // The clocks are in whole microseconds and in fractions: what is due within less than half of one is due.
+    const double left = std::max(0.0, events_.top().at - virtual_now_ - 0.5) / speed();
     return now_ + static_cast<Micros>(std::ceil(left));
 }
 

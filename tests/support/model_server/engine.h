@@ -58,7 +58,8 @@ public:
     void cancel(std::uint64_t id, Micros now);
     void set_limits(const Limits& limits, Micros now);
 
-    // Those that have ended by now, in order.
+    // Those that end now, in order. One that was due earlier has held its slot until now: whoever looks late
+    // answers late.
     std::vector<Served> advance(Micros now);
     // When advance() is due, if anything will end by itself.
     std::optional<Micros> next_end() const;

@@ -30,11 +30,19 @@ TEST(Engine, MoreThanTheSlotsWaitInOrder) {
     EXPECT_EQ(engine.waiting(), 2U);
     EXPECT_TRUE(engine.advance(kSecond - 1).empty());
     EXPECT_EQ(ids_of(engine.advance(kSecond)), (Ids{1, 2}));
-    const auto rest = engine.advance(3 * kSecond);
+    const auto rest = run_out(engine);
     ASSERT_EQ(ids_of(rest), (Ids{3, 4}));
     EXPECT_EQ(rest[0].started, kSecond);
     EXPECT_EQ(rest[0].ended, 2 * kSecond);
     EXPECT_EQ(engine.totals().busy, 4 * kSecond);
+}
+
+TEST(Engine, WhoLooksLateAnswersLate) {
+    Engine engine({.limits = {.slots = 1}});
+    for (std::uint64_t id = 1; id <= 2; ++id) engine.submit(id, {.decode = kSecond}, 0);
+    EXPECT_EQ(engine.advance(kSecond + 500).at(0).ended, kSecond + 500);
+    EXPECT_EQ(engine.next_end(), 2 * kSecond + 500);
+    EXPECT_EQ(engine.totals().busy, kSecond + 500);
 }
 
 TEST(Engine, AFullQueueRefuses) {
@@ -94,12 +102,12 @@ TEST(Engine, ACachedPrefixShortensThePrefill) {
     Engine engine({.kv_tokens = 1600, .prefill_tokens_per_s = 1000});
     const std::vector<std::uint64_t> blocks{1, 2, 3};
     engine.submit(1, {.prompt_tokens = 50, .blocks = blocks}, 0);
-    auto served = engine.advance(kSecond);
+    auto served = run_out(engine);
     ASSERT_EQ(served.size(), 1U);
     EXPECT_EQ(served[0].ended, 50'000);
     EXPECT_EQ(served[0].cached_tokens, 0U);
     engine.submit(2, {.prompt_tokens = 50, .blocks = blocks}, kSecond);
-    served = engine.advance(2 * kSecond);
+    served = run_out(engine);
     EXPECT_EQ(served.at(0).cached_tokens, 48U);
     EXPECT_EQ(served.at(0).ended, kSecond + 2000);
     EXPECT_EQ(engine.totals().prefill_tokens, 52U);

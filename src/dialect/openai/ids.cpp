@@ -99,7 +99,7 @@ std::string render_line_id(const ItemId& id) {
     return std::string(kLine) + render_hex(kLine, to_raw(id));
 }
 std::string render_request_id(const ItemId& id) {
-    const Sha256 hash = hmac_sha256(kRequest, to_string(id));
+    const Sha256 hash = sha256(std::string(kRequest).append(to_string(id)));
     return to_hex(std::span(hash).first<16>());
 }
 

@@ -48,6 +48,7 @@ std::vector<BatchId> Dispatcher::due(Timestamp now) const {
 async::Task<void> Dispatcher::run() {
     housekeeping_.spawn(finisher_.run());
     housekeeping_.spawn(renew_leases());
+    for (auto& [name, model] : *parts_.models) model.backend->on_wider_window([this] { bell_.ring(); });
     while (!stopping_) {
         if (store_changed_.exchange(false)) co_await refresh();
         drop_ended();
@@ -114,10 +115,15 @@ std::vector<Candidate> Dispatcher::candidates_for(const Model& model) const {
     return candidates;
 }
 
+std::uint32_t Dispatcher::free_slots(const Model& model) const {
+    const auto slots = slots_of(model, parts_.clock->now());
+    return slots - std::min(model.running, slots);
+}
+
 async::Task<void> Dispatcher::fill_slots() {
     for (auto& [name, model] : *parts_.models) {
-        while (!stopping_ && model.running < model.slots) {
-            const auto shares = share_slots(candidates_for(model), model.slots - model.running);
+        while (!stopping_ && free_slots(model) > 0) {
+            const auto shares = share_slots(candidates_for(model), free_slots(model));
             if (shares.empty()) break;
             for (const Share& share : shares) {
                 if (!stopping_) co_await serve(share, model);
@@ -199,7 +205,7 @@ async::Task<void> Dispatcher::claim(Share share, Model& model) {
         else
             active.flights.spawn(fly(active, std::move(lease), model, Slot(model.running, bell_)));
     }
-    if (active.is_mixed()) launch_parked(active, model, model.slots - std::min(model.running, model.slots));
+    if (active.is_mixed()) launch_parked(active, model, free_slots(model));
     for (core::Lease& lease : claimed->damaged) {
         log::error("a stored request is damaged", {{"item", to_string(lease.item.id)}});
         active.leases.insert_or_assign(lease.item.id.ordinal, lease);
@@ -334,6 +340,7 @@ async::Task<void> Dispatcher::stop(std::chrono::milliseconds grace) {
     co_await release_leases();
     housekeeping_.stop();
     co_await housekeeping_.wait_until_empty();
+    for (auto& [name, model] : *parts_.models) model.backend->on_wider_window({});
     active_.clear();
 }
 
@@ -344,9 +351,13 @@ async::Task<core::Ending> Dispatcher::live(AccountId account, core::Inference in
     Model& model = found->second;
     while (model.live_running >= model.live_slots) co_await live_slot_freed_.wait_for(kLookEvery);
     const Slot slot(model.live_running, live_slot_freed_);
-    co_return co_await parts_.runner->run(
-        model,
-        Run{.account = std::move(account), .inference = std::move(inference), .on_text = std::move(on_text)});
+    model.live_at = parts_.clock->now();
+    auto ending = co_await parts_.runner->run(model, Run{.account = std::move(account),
+                                                         .inference = std::move(inference),
+                                                         .on_text = std::move(on_text),
+                                                         .is_live = true});
+    bell_.ring();
+    co_return ending;
 }
 
 std::vector<std::string> Dispatcher::models() const {

@@ -115,6 +115,8 @@ private:
     void forget_written(std::span<const store::ItemResult> results, std::span<const core::Batch> ended);
     void drop_ended();
     std::vector<Candidate> candidates_for(const Model& model) const;
+    // Batch items that the model may take on now.
+    std::uint32_t free_slots(const Model& model) const;
 
     Parts parts_;
     Finisher finisher_;

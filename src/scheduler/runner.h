@@ -17,6 +17,7 @@ struct Run {
     core::Inference inference;
     std::optional<std::string> custom_id;
     std::function<void(std::string_view)> on_text;
+    bool is_live = false;  // somebody waits: it is tried at once, even when no server seems to answer
 };
 
 // Takes one inference from its inputs to its ending: prepares, tries, waits and tries again as core/retry.h

@@ -27,6 +27,19 @@ std::optional<BackendKind> parse_backend(std::string_view word) {
     return std::nullopt;
 }
 
+bool is_server(BackendKind kind) {
+    switch (kind) {
+        case BackendKind::chat:
+        case BackendKind::messages:
+        case BackendKind::responses:
+            return true;
+        case BackendKind::scene:
+        case BackendKind::scripted:
+            return false;
+    }
+    return false;
+}
+
 std::optional<Protocol> parse_protocol(std::string_view word) {
     if (word == "chat") return Protocol::chat_completions;
     if (word == "messages") return Protocol::messages;
@@ -105,6 +118,29 @@ void read_scripted(Settings& model, backend::ScriptedOptions& scripted) {
     model.read("seed", scripted.seed, {0, 1e15});
 }
 
+// A number, or "auto": found out by the backend, which is the default of model servers.
+void read_concurrency(Settings& model, ModelConfig& config) {
+    const bool has_servers = is_server(config.backend);
+    backend::AdmissionRules rules;
+    std::string word = has_servers ? "auto" : "";
+    if (model.is_text("concurrency"))
+        model.read("concurrency", word);
+    else if (model.has("concurrency"))
+        word.clear();
+    if (word.empty()) {
+        model.read("concurrency", config.concurrency, {1, 65'536});
+        return;
+    }
+    if (word != "auto" || !has_servers) {
+        model.complain(has_servers ? "concurrency must be a number or \"auto\""
+                                   : "concurrency must be a number: \"auto\" is for model servers");
+        return;
+    }
+    model.read("concurrency_max", rules.most, {1, 65'536});
+    config.relay.admission = rules;
+    config.concurrency = rules.most * std::max(1U, static_cast<std::uint32_t>(config.relay.urls.size()));
+}
+
 ModelConfig read_model(Settings model) {
     ModelConfig config;
     std::string kind = "scene";
@@ -132,7 +168,7 @@ ModelConfig read_model(Settings model) {
             model.read("ocr_frames_max", config.scene.ocr_frames_max, {0, 100'000});
             break;
     }
-    model.read("concurrency", config.concurrency, {1, 65'536});
+    read_concurrency(model, config);
     config.live_concurrency = std::max(1U, config.concurrency / 4);
     model.read("live_concurrency", config.live_concurrency, {1, 65'536});
     model.read("attempts_max", config.retry.attempts_max, {1, 100});

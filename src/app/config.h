@@ -26,7 +26,7 @@ enum class BackendKind : std::uint8_t { chat, messages, responses, scene, script
 struct ModelConfig {
     std::string name;
     BackendKind backend = BackendKind::scene;
-    std::uint32_t concurrency = 8;
+    std::uint32_t concurrency = 8;  // with relay.admission: what its windows cannot pass together
     std::uint32_t live_concurrency = 2;
     core::RetryPolicy retry;
     backend::RelayOptions relay;  // of chat, messages and responses

@@ -148,6 +148,30 @@ TEST(Config, AModelMayHaveSeveralServers) {
     EXPECT_EQ(config->models[0].relay.urls, (std::vector<std::string>{"http://a:1/v1", "http://b:2/v1"}));
 }
 
+TEST(Config, HowManyCallsServersGetAtOnceIsFoundOutUnlessANumberIsGiven) {
+    const auto model = [](std::string_view more) {
+        const auto config = parse_config(
+            a_model("chat", "urls = [\"http://a:1/v1\", \"http://b:2/v1\"]\n" + std::string(more)),
+            "test.toml");
+        EXPECT_TRUE(config) << config.error().message;
+        return config->models[0];
+    };
+    for (const auto* word : {"", "concurrency = \"auto\""}) {
+        ASSERT_TRUE(model(word).relay.admission) << word;
+        EXPECT_EQ(model(word).relay.admission->most, 1024U);
+        EXPECT_EQ(model(word).concurrency, 2048U) << "of each server";
+    }
+    EXPECT_EQ(model("concurrency_max = 10").relay.admission->most, 10U);
+    EXPECT_FALSE(model("concurrency = 64").relay.admission);
+    EXPECT_EQ(model("concurrency = 64").concurrency, 64U);
+    EXPECT_EQ(fault_of(a_model("chat", "url = \"http://h/v1\"\nconcurrency = \"many\"")),
+              "model[0]: concurrency must be a number or \"auto\"");
+    EXPECT_EQ(fault_of(a_model("chat", "url = \"http://h/v1\"\nconcurrency = true")),
+              "model[0]: concurrency must be a number");
+    EXPECT_EQ(fault_of("[[model]]\nname = \"a\"\nbackend = \"scripted\"\nconcurrency = \"auto\""),
+              "model[0]: concurrency must be a number: \"auto\" is for model servers");
+}
+
 TEST(Config, WhatIsWrongWithAModelServerIsNamed) {
     EXPECT_EQ(fault_of(a_model("messages", "")),
               "model[0]: a model server needs url = \"http://host:port/v1\"");

@@ -31,6 +31,14 @@ const toml::node* Settings::find(std::string_view name) {
     return node_->table->get(name);
 }
 
+bool Settings::has(std::string_view name) const {
+    return node_->table->contains(name);
+}
+
+bool Settings::is_text(std::string_view name) const {
+    return has(name) && node_->table->get(name)->is_string();
+}
+
 void Settings::read(std::string_view name, std::string& value) {
     const toml::node* const found = find(name);
     if (found == nullptr) return;

@@ -28,6 +28,9 @@ public:
 
     Settings(const toml::table& table, std::string path);
 
+    bool has(std::string_view name) const;
+    bool is_text(std::string_view name) const;
+
     // Each leaves `value` as it is when the setting is absent.
     void read(std::string_view name, std::string& value);
     void read(std::string_view name, std::vector<std::string>& value);

@@ -47,6 +47,19 @@ class Backend {
 public:
     virtual ~Backend() = default;
     virtual async::Task<core::Outcome> run(Job job) = 0;
+
+    // How many runs may be under way at once, batch items and live calls together, as its servers do at the
+    // moment; at least 1. nullopt: it sets no limit.
+    virtual std::optional<std::uint32_t> window() const { return std::nullopt; }
+    // `told` is called whenever window() has grown; an empty one ends that.
+    virtual void on_wider_window(std::function<void()> told) { static_cast<void>(told); }
+    enum class Try : std::uint8_t { first, after_break };
+    // Before an attempt that can wait: until one of its servers answers, and, after a broken attempt, until
+    // few enough calls of late were such repeats.
+    virtual async::Task<void> ready_for(Try attempt) {
+        static_cast<void>(attempt);
+        co_return;
+    }
     // Ends what goes on between runs. No run may be under way, and none begins afterwards. Whoever has run
     // jobs calls it before the end, while the executor runs.
     virtual async::Task<void> stop() { co_return; }

@@ -3,10 +3,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "async/blocking.h"
+#include "backend/admission.h"
 #include "backend/backend.h"
 #include "base/result.h"
 #include "base/secret.h"
@@ -33,6 +35,7 @@ struct RelayOptions {
     std::vector<core::Protocol> protocols{core::Protocol::chat_completions, core::Protocol::embeddings};
     std::chrono::milliseconds answer_time{600'000};
     SamplingOptions sampling;
+    std::optional<AdmissionRules> admission;  // of each server; nullopt: no limit of its own
 };
 // invalid: a URL that is none.
 Result<std::unique_ptr<Backend>> make_relay_backend(async::Executor executor, RelayOptions options);

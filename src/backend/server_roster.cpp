@@ -7,10 +7,11 @@ namespace sheaf::backend {
 
 std::size_t ServerRoster::choose(SteadyTime now) {
     const auto rank = [&](const Entry& entry) {
-        using Rank = std::tuple<int, SteadyTime, std::uint32_t>;
-        if (entry.is_ejected) return Rank{2, entry.broke_at, entry.calls};
-        if (entry.rests_until > now) return Rank{1, entry.rests_until, entry.calls};
-        return Rank{0, SteadyTime{}, entry.calls};
+        using Rank = std::tuple<int, SteadyTime, double>;
+        const double load = static_cast<double>(entry.calls) / std::max(entry.size, 1U);
+        if (entry.is_ejected) return Rank{2, entry.broke_at, load};
+        if (entry.rests_until > now) return Rank{1, entry.rests_until, load};
+        return Rank{0, SteadyTime{}, load};
     };
     std::size_t best = next_;
     for (std::size_t i = 1; i < entries_.size(); ++i) {
@@ -20,6 +21,10 @@ std::size_t ServerRoster::choose(SteadyTime now) {
     next_ = (best + 1) % entries_.size();
     ++entries_[best].calls;
     return best;
+}
+
+bool ServerRoster::are_all_ejected() const {
+    return std::ranges::all_of(entries_, &Entry::is_ejected);
 }
 
 void ServerRoster::leave(std::size_t server) {

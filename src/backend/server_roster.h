@@ -24,9 +24,9 @@ class ServerRoster {
 public:
     ServerRoster(std::size_t count, const EjectionRules& rules) : rules_(rules), entries_(count) {}
 
-    // The server for the next call, counted as under way until leave(). The one with the fewest calls, in
-    // turn where several have as few; those that asked for rest come after, and last the ejected, the one
-    // that broke longest ago first: somebody is always asked.
+    // The server for the next call, counted as under way until leave(). The one with the fewest calls for its
+    // size, in turn where several have as few; those that asked for rest come after, and last the ejected,
+    // the one that broke longest ago first: somebody is always asked.
     std::size_t choose(SteadyTime now);
     void leave(std::size_t server);
 
@@ -38,16 +38,21 @@ public:
     // It wants no more work until then.
     void rest(std::size_t server, SteadyTime until);
 
+    // How many calls it can have under way, for choose() to compare by; all are alike at first.
+    void set_size(std::size_t server, std::uint32_t size) { entries_[server].size = size; }
+
     // When one of them takes work, which may be now; when all are ejected, now.
     SteadyTime free_at(SteadyTime now) const;
 
     bool is_ejected(std::size_t server) const { return entries_[server].is_ejected; }
+    bool are_all_ejected() const;
     // When it should be asked whether it answers, if nothing is heard of it before.
     SteadyTime probe_due(std::size_t server) const;
 
 private:
     struct Entry {
         std::uint32_t calls = 0;
+        std::uint32_t size = 1;
         std::uint32_t broken = 0;  // in a row
         bool is_ejected = false;
         std::chrono::milliseconds out_for{0};  // the last ejection

@@ -34,6 +34,16 @@ TEST(ServerRoster, TheOneWithTheFewestCallsIsAsked) {
     EXPECT_EQ(roster.choose(kNow), 1U) << "it had one call, the other two";
 }
 
+TEST(ServerRoster, ALargerServerGetsMore) {
+    ServerRoster roster(2, kRules);
+    roster.set_size(0, 100);
+    roster.set_size(1, 300);
+    for (int n = 0; n < 40; ++n) roster.choose(kNow);
+    int first = 0;
+    for (int n = 0; n < 400; ++n) first += roster.choose(kNow) == 0 ? 1 : 0;
+    EXPECT_EQ(first, 100);
+}
+
 TEST(ServerRoster, OnlyBreaksInARowEject) {
     ServerRoster roster(1, kRules);
     EXPECT_EQ(roster.broke(0, kNow), Change::none);
@@ -59,7 +69,9 @@ TEST(ServerRoster, WhenAllAreEjectedTheOneThatBrokeLongestAgoIsAsked) {
     ServerRoster roster(3, kRules);
     eject(roster, 1, kNow);
     eject(roster, 2, kNow + 1s);
+    EXPECT_FALSE(roster.are_all_ejected());
     eject(roster, 0, kNow + 2s);
+    EXPECT_TRUE(roster.are_all_ejected());
     EXPECT_EQ(roster.choose(kNow + 3s), 1U);
     roster.broke(1, kNow + 3s);
     EXPECT_EQ(roster.choose(kNow + 4s), 2U);

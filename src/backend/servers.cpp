@@ -1,11 +1,13 @@
 #include "backend/servers.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
+#include "backend/gauges.h"
 #include "backend/refusal.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,9 +20,22 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kRest{1'000};
 constexpr std::chrono::milliseconds kRestMax{60'000};
+constexpr std::chrono::milliseconds kGaugesTime{2'000};
+// A server that shows no gauges is asked again after this long: it may be another by then.
+constexpr std::chrono::minutes kNoGaugesFor{10};
+constexpr std::chrono::milliseconds kLookAgain{5'000};
+// A window that has changed by less is not worth a line.
+constexpr double kWindowTold = 0.1;
 
 bool wants_rest(int status) {
     return status == 429 || status == 503 || status == 529;
+}
+
+AdmissionWindow::End end_of(const Result<http::ClientResponse>& response) {
+    using enum AdmissionWindow::End;
+    if (!response) return response.error().code == ErrorCode::timed_out ? timed_out : other;
+    if (wants_rest(response->status)) return refused;
+    return response->status < 300 ? good : other;
 }
 
 // A call that our own cancellation ended reports it as an error, which its caller must not take for an
@@ -38,20 +53,34 @@ struct Servers::Server {
     std::string path;  // of the URL: "/v1"
     std::unique_ptr<http::Client> client;
     bool refuses_key = false;
+    std::optional<AdmissionWindow> window = std::nullopt;
+    std::uint32_t window_told = 0;
+    bool are_gauges_read = false;
+    Clock::time_point gauges_from = {};  // not asked for before
 };
 
 // A call under way, counted for as long as it lasts, however it ends.
 class Servers::Visit {
 public:
-    explicit Visit(ServerRoster& roster) : roster_(&roster), server_(roster.choose(Clock::now())) {}
-    ~Visit() { roster_->leave(server_); }
+    explicit Visit(Servers& servers)
+        : servers_(&servers), began_(Clock::now()), server_(servers.roster_.choose(began_)) {
+        if (auto& window = servers.servers_[server_].window) window->began(began_);
+    }
+    ~Visit() {
+        servers_->roster_.leave(server_);
+        if (auto& window = servers_->servers_[server_].window) window->ended(end_, began_, Clock::now());
+        servers_->note_window(server_);
+    }
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
     std::size_t server() const { return server_; }
+    void set_end(AdmissionWindow::End end) { end_ = end; }
 
 private:
-    ServerRoster* roster_;
+    Servers* servers_;
+    Clock::time_point began_;
     std::size_t server_;
+    AdmissionWindow::End end_ = AdmissionWindow::End::other;
 };
 
 Result<std::unique_ptr<Servers>> Servers::make(async::Executor executor, ServersOptions options) {
@@ -77,7 +106,14 @@ Servers::Servers(async::Executor executor, ServersOptions options, std::vector<S
       servers_(std::move(servers)),
       roster_(servers_.size(), options_.ejection),
       ejected_(executor),
-      tasks_(executor) {}
+      returned_(executor),
+      tasks_(executor) {
+    if (!options_.admission) return;
+    for (std::size_t server = 0; server < servers_.size(); ++server) {
+        servers_[server].window.emplace(*options_.admission);
+        note_window(server);
+    }
+}
 
 Servers::~Servers() = default;
 
@@ -90,15 +126,77 @@ async::Task<Result<http::ClientResponse>> Servers::send_streaming(ServerCall cal
 }
 
 async::Task<Result<http::ClientResponse>> Servers::exchange(ServerCall call, const http::Client::Sink* sink) {
-    if (servers_.size() > 1 && tasks_.size() == 0 && !is_stopped_) tasks_.spawn(look_after());
-    const Visit visit(roster_);
-    const Server& server = servers_[visit.server()];
+    if (servers_.size() > 1) start_looking_after();
+    Visit visit(*this);
+    Server& server = servers_[visit.server()];
+    if (server.window && !server.are_gauges_read && !is_stopped_ && Clock::now() >= server.gauges_from)
+        tasks_.spawn(read_gauges(visit.server()));
     auto made = request(server, std::move(call), sink != nullptr);
     auto response = sink != nullptr ? co_await server.client->send_streaming(std::move(made), *sink)
                                     : co_await server.client->send(std::move(made));
     co_await stop_if_canceled();
+    visit.set_end(end_of(response));
     judge(visit.server(), response);
     co_return response;
+}
+
+std::optional<std::uint32_t> Servers::window() const {
+    if (!options_.admission) return std::nullopt;
+    std::uint32_t sum = 0;
+    for (std::size_t server = 0; server < servers_.size(); ++server)
+        if (!roster_.is_ejected(server)) sum += servers_[server].window->size();
+    return std::max(sum, 1U);
+}
+
+void Servers::note_window(std::size_t number) {
+    Server& server = servers_[number];
+    if (!server.window) return;
+    const auto size = server.window->size();
+    roster_.set_size(number, size);
+    const auto told = static_cast<double>(server.window_told);
+    if (std::abs(size - told) > told * kWindowTold) {
+        log::debug("a model server's window", {{"server", server.url}, {"calls", size}});
+        server.window_told = size;
+    }
+    const auto sum = *window();
+    if (sum > std::exchange(last_window_, sum) && on_wider_window_) on_wider_window_();
+}
+
+async::Task<void> Servers::read_gauges(std::size_t number) {
+    Server& server = servers_[number];
+    server.are_gauges_read = true;
+    while (server.window->under_way() > 0 && Clock::now() >= server.gauges_from) {
+        http::ClientRequest request;
+        request.method = "GET";
+        request.target = "/metrics";
+        if (!options_.key.empty()) request.headers.add("Authorization", "Bearer " + options_.key.reveal());
+        request.time_max = kGaugesTime;
+        const auto response = co_await server.client->send(std::move(request));
+        co_await stop_if_canceled();
+        const auto gauges = response && response->status == 200 ? parse_gauges(response->body) : std::nullopt;
+        if (gauges) {
+            server.window->saw(*gauges, Clock::now());
+            note_window(number);
+        } else if (response) {
+            server.gauges_from = Clock::now() + kNoGaugesFor;
+        }
+        co_await async::sleep_for(options_.gauges_every);
+    }
+    server.are_gauges_read = false;
+}
+
+async::Task<void> Servers::ready_for(Backend::Try attempt) {
+    while (roster_.are_all_ejected() && !is_stopped_) co_await returned_.wait_for(kLookAgain);
+    switch (attempt) {
+        case Backend::Try::first:
+            retries_.deposit();
+            break;
+        case Backend::Try::after_break:
+            while (!retries_.take(Clock::now()))
+                co_await async::sleep_for(
+                    std::chrono::ceil<std::chrono::milliseconds>(retries_.next(Clock::now()) - Clock::now()));
+            break;
+    }
 }
 
 http::ClientRequest Servers::request(const Server& server, ServerCall call, bool is_streamed) const {
@@ -138,12 +236,18 @@ void Servers::tell(std::size_t server, ServerRoster::Change change, std::string_
         case ServerRoster::Change::none:
             return;
         case ServerRoster::Change::ejected:
-            log::warning("a model server keeps breaking and is left out while another answers",
+            log::warning(roster_.are_all_ejected()
+                             ? "a model server keeps breaking, and no other is left: batch work waits for it"
+                             : "a model server keeps breaking and is left out while another answers",
                          {{"server", servers_[server].url}, {"reason", reason}});
+            start_looking_after();
             ejected_.ring();
+            note_window(server);
             return;
         case ServerRoster::Change::returned:
             log::info("a model server answers again", {{"server", servers_[server].url}});
+            returned_.ring();
+            note_window(server);
             return;
     }
 }
@@ -156,10 +260,15 @@ void Servers::tell_refused_key(Server& server, int status) {
     if (refuses || status < 300) server.refuses_key = refuses;
 }
 
+void Servers::start_looking_after() {
+    if (!std::exchange(is_looked_after_, true) && !is_stopped_) tasks_.spawn(look_after());
+}
+
 async::Task<void> Servers::look_after() {
     while (true) {
-        auto due = SteadyTime::max();
+        auto due = Clock::now() + 1h;
         for (std::size_t server = 0; server < servers_.size(); ++server) {
+            if (servers_.size() == 1 && !roster_.is_ejected(server)) continue;
             if (roster_.probe_due(server) <= Clock::now()) co_await probe(server);
             due = std::min(due, roster_.probe_due(server));
         }

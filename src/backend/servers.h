@@ -1,12 +1,17 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "async/task_group.h"
 #include "async/timer.h"
+#include "backend/admission.h"
+#include "backend/backend.h"
+#include "backend/retry_budget.h"
 #include "backend/server_roster.h"
 #include "base/result.h"
 #include "base/secret.h"
@@ -21,6 +26,9 @@ struct ServersOptions {
     std::chrono::milliseconds answer_time{600'000};
     std::chrono::milliseconds probe_time{5'000};
     EjectionRules ejection;
+    // How many calls may be under way at each server, found out while they work; nullopt: no limit of theirs.
+    std::optional<AdmissionRules> admission;
+    std::chrono::milliseconds gauges_every{500};  // while calls are under way
 };
 
 struct ServerCall {
@@ -36,7 +44,10 @@ struct ServerCall {
 // none in time, and 5xx but for 503 and 529 count as broken; 429, 503 and 529 let the server rest for its
 // Retry-After, at most a minute. Of several servers, one that is ejected or that nothing was heard of for
 // long is asked now and then whether it answers: GET {url}/models, or /health at its origin where that is not
-// found; any answer below 500 is good. With one server nothing runs between calls.
+// found; any answer below 500 is good. Of one server that is done only while it is ejected.
+//
+// With admission rules each server has a window (admission.h), fed by how calls end and, while any are under
+// way, by GET /metrics at its origin.
 //
 // Belongs to one executor; any number of calls may be under way, and none when it is stopped or destroyed.
 class Servers {
@@ -48,6 +59,11 @@ public:
     // As http::Client has them. Canceling the caller throws, whatever came of the call.
     async::Task<Result<http::ClientResponse>> send(ServerCall call);
     async::Task<Result<http::ClientResponse>> send_streaming(ServerCall call, http::Client::Sink sink);
+
+    // As Backend has them.
+    std::optional<std::uint32_t> window() const;
+    void on_wider_window(std::function<void()> told) { on_wider_window_ = std::move(told); }
+    async::Task<void> ready_for(Backend::Try attempt);
 
     // What an answer without a good status means (refusal.h). Nobody need wait for a server that asked for it
     // while another takes work.
@@ -67,6 +83,9 @@ private:
     async::Task<Result<http::ClientResponse>> exchange(ServerCall call, const http::Client::Sink* sink);
     http::ClientRequest request(const Server& server, ServerCall call, bool is_streamed) const;
     void judge(std::size_t server, const Result<http::ClientResponse>& response);
+    void note_window(std::size_t server);
+    async::Task<void> read_gauges(std::size_t server);
+    void start_looking_after();
     void tell(std::size_t server, ServerRoster::Change change, std::string_view reason);
     void tell_refused_key(Server& server, int status);
     async::Task<void> look_after();
@@ -76,7 +95,12 @@ private:
     std::vector<Server> servers_;
     ServerRoster roster_;
     async::Bell ejected_;
+    async::Bell returned_;
+    RetryBudget retries_;
+    std::function<void()> on_wider_window_;
+    std::uint32_t last_window_ = 0;
     async::TaskGroup tasks_;
+    bool is_looked_after_ = false;
     bool is_stopped_ = false;
 };
 

@@ -22,6 +22,11 @@ async::Task<http::Response> now(http::Response response) {
     co_return response;
 }
 
+async::Task<http::Response> later(http::Request&, std::chrono::milliseconds delay) {
+    co_await async::sleep_for(delay);
+    co_return text(200, "{}");
+}
+
 // A server whose answers the test sets.
 class Answering {
 public:
@@ -32,18 +37,29 @@ public:
     std::atomic<int> status = 200;
     std::atomic<int> calls = 0;
     std::atomic<int> probes = 0;
+    std::atomic<int> looks = 0;          // at its gauges
+    std::atomic<int> waiting = -1;       // calls that it says wait in it; -1: it shows no gauges
+    std::chrono::milliseconds delay{0};  // of an answer
 
 private:
     http::Router router(bool lists_models) {
         http::Router made;
         made.add("POST", "/v1/chat/completions", [this](http::Request& request) {
             ++calls;
+            if (delay.count() > 0) return later(request, delay);
             auto response =
                 text(status, std::string(request.headers.find("authorization").value_or("no key")));
             if (status == 429) response.headers.add("Retry-After", "30");
             return now(std::move(response));
         });
         made.add("POST", "/tokenize", [](http::Request&) { return now(text(200, "at the origin")); });
+        made.add("GET", "/metrics", [this](http::Request&) {
+            ++looks;
+            return now(waiting < 0 ? text(404, "")
+                                   : text(200, fmt::format("vllm:num_requests_running 20\n"
+                                                           "vllm:num_requests_waiting {}\n",
+                                                           waiting.load())));
+        });
         const auto probed = [this](http::Request&) {
             ++probes;
             return now(text(status, "{}"));
@@ -64,9 +80,12 @@ protected:
     }
 
     void use(std::vector<std::string> urls, EjectionRules rules = {.broken_max = 2, .first_time = 1h}) {
-        auto made = Servers::make(
-            context_.get_executor(),
-            {.urls = std::move(urls), .key = Secret("sk-1"), .answer_time = 20s, .ejection = rules});
+        use(ServersOptions{.urls = std::move(urls), .ejection = rules});
+    }
+    void use(ServersOptions options) {
+        options.key = Secret("sk-1");
+        options.answer_time = 20s;
+        auto made = Servers::make(context_.get_executor(), std::move(options));
         ASSERT_TRUE(made) << made.error().message;
         servers_ = *std::move(made);
     }
@@ -220,12 +239,134 @@ TEST_F(ServersTest, AnIdleServerIsProbedNowAndThen) {
     EXPECT_GE(second.probes, 3);
 }
 
-TEST_F(ServersTest, OneServerIsNeverProbed) {
-    const Answering only;
-    use({only.url()}, {.broken_max = 1, .first_time = 0ms, .time_max = 0ms, .probe_every = 0ms});
+TEST_F(ServersTest, OneServerIsProbedWhileItIsOutAlone) {
+    Answering only;
+    use({only.url()}, {.broken_max = 2, .first_time = 5ms, .time_max = 5ms, .probe_every = 0ms});
     for (int i = 0; i < 4; ++i) call();
     EXPECT_EQ(only.calls, 4);
     EXPECT_EQ(only.probes, 0);
+    only.status = 500;
+    for (int i = 0; i < 2; ++i) call();
+    const auto wait = [&](int probes) -> async::Task<void> {
+        while (only.probes < probes) co_await async::sleep_for(1ms);
+    };
+    run(wait(3));
+    only.status = 200;
+    run(servers_->ready_for(Backend::Try::first));
+    const int probes = only.probes;
+    run(async::sleep_for(50ms));
+    EXPECT_EQ(only.probes, probes) << "it is back";
+}
+
+TEST_F(ServersTest, WorkThatCanWaitDoesSoWhileNoServerAnswers) {
+    Answering first;
+    Answering second;
+    first.status = second.status = 500;
+    use({first.url(), second.url()}, {.broken_max = 1, .first_time = 20ms, .time_max = 20ms});
+    bool is_ready = false;
+    const auto wait = [&]() -> async::Task<void> {
+        co_await servers_->ready_for(Backend::Try::first);
+        is_ready = true;
+    };
+    run(wait());
+    EXPECT_TRUE(is_ready) << "nothing is known against them";
+    call();
+    is_ready = false;
+    run(wait());
+    EXPECT_TRUE(is_ready) << "one is left";
+    call();
+    is_ready = false;
+    async::TaskGroup waiting(context_.get_executor());
+    waiting.spawn(wait());
+    run(async::sleep_for(100ms));
+    EXPECT_FALSE(is_ready);
+    EXPECT_EQ(first.calls + second.calls, 2);
+    EXPECT_GE(first.probes + second.probes, 2);
+    second.status = 200;
+    run(waiting.wait_until_empty());
+    EXPECT_TRUE(is_ready);
+}
+
+TEST_F(ServersTest, RepeatsWaitWhenTheyAreTooMany) {
+    const Answering only;
+    use({only.url()});
+    int begun = 0;
+    const auto repeat = [&]() -> async::Task<void> {
+        while (true) {
+            co_await servers_->ready_for(Backend::Try::after_break);
+            ++begun;
+        }
+    };
+    async::TaskGroup repeats(context_.get_executor());
+    repeats.spawn(repeat());
+    run(async::sleep_for(100ms));
+    EXPECT_EQ(begun, 50);
+    const auto others = [&]() -> async::Task<void> {
+        for (int n = 0; n < 20; ++n) co_await servers_->ready_for(Backend::Try::first);
+        co_await async::sleep_for(1'100ms);
+    };
+    run(others());
+    EXPECT_GE(begun, 54) << "a fifth of the others";
+    EXPECT_LE(begun, 57);
+    repeats.stop();
+    run(repeats.wait_until_empty());
+}
+
+TEST_F(ServersTest, WithoutRulesThereIsNoWindow) {
+    const Answering only;
+    use({only.url()});
+    EXPECT_EQ(servers_->window(), std::nullopt);
+}
+
+TEST_F(ServersTest, TheWindowIsThatOfTheServersThatAnswer) {
+    Answering bad;
+    const Answering good;
+    use({.urls = {bad.url(), good.url()},
+         .ejection = {.broken_max = 1, .first_time = 1h},
+         .admission = AdmissionRules{.first = 5}});
+    EXPECT_EQ(servers_->window(), 10U);
+    bad.status = 500;
+    while (bad.calls == 0) call();
+    EXPECT_EQ(servers_->window(), 5U);
+}
+
+TEST_F(ServersTest, RefusalsNarrowTheWindowAndAnswersWidenIt) {
+    Answering only;
+    use({.urls = {only.url()}, .admission = AdmissionRules{.first = 1}});
+    int told = 0;
+    servers_->on_wider_window([&] { ++told; });
+    for (int n = 0; n < 8; ++n) call();
+    const auto grown = *servers_->window();
+    EXPECT_GT(grown, 1U);
+    EXPECT_GT(told, 0);
+    only.status = 429;
+    call();
+    EXPECT_LT(*servers_->window(), grown);
+}
+
+TEST_F(ServersTest, GaugesAreReadWhileCallsAreUnderWay) {
+    Answering only;
+    only.waiting = 0;
+    only.delay = 200ms;
+    use({.urls = {only.url()}, .admission = AdmissionRules{.first = 1}, .gauges_every = 10ms});
+    EXPECT_EQ(call(), 200);
+    EXPECT_GE(only.looks, 5);
+    EXPECT_GT(*servers_->window(), 1U) << "nothing waits in it";
+    run(async::sleep_for(50ms));
+    const int looks = only.looks;
+    run(async::sleep_for(100ms));
+    EXPECT_EQ(only.looks, looks) << "nothing is under way";
+    only.waiting = 1'000;
+    EXPECT_EQ(call(), 200);
+    EXPECT_EQ(servers_->window(), 1U);
+}
+
+TEST_F(ServersTest, AServerWithoutGaugesIsNotAskedAgainSoon) {
+    Answering only;
+    only.delay = 50ms;
+    use({.urls = {only.url()}, .admission = AdmissionRules{}, .gauges_every = 1ms});
+    for (int n = 0; n < 3; ++n) call();
+    EXPECT_EQ(only.looks, 1);
 }
 
 TEST_F(ServersTest, WhatIsNoUrlIsRefused) {

@@ -71,6 +71,7 @@ std::vector<BatchId> Dispatcher::due(Timestamp now) const {
 async::Task<void> Dispatcher::run() {
     housekeeping_.spawn(finisher_.run());
     housekeeping_.spawn(renew_leases());
+    for (auto& [name, model] : *parts_.models) model.backend->on_wider_window([this] { bell_.ring(); });
     while (!stopping_) {
         if (store_changed_.exchange(false)) co_await refresh();
         drop_ended();
@@ -128,7 +129,7 @@ bool Dispatcher::may_claim(const ActiveBatch& active, const Model& model) const 
 
 std::vector<Candidate> Dispatcher::candidates_for(const Model& model, SteadyTime now) const {
     std::vector<Candidate> candidates;
-    const std::uint32_t free = model.slots - std::min(model.running, model.slots);
+    const std::uint32_t free = free_slots(model);
     for (const auto& [id, active] : active_) {
         if (active.ended || (!active.is_mixed() && active.batch.model != model.name)) continue;
         const auto lineup = active.lineups.find(model.name);
@@ -140,6 +141,11 @@ std::vector<Candidate> Dispatcher::candidates_for(const Model& model, SteadyTime
     return candidates;
 }
 
+std::uint32_t Dispatcher::free_slots(const Model& model) const {
+    const auto slots = slots_of(model, parts_.clock->now());
+    return slots - std::min(model.running, slots);
+}
+
 void Dispatcher::fill_slots() {
     if (stopping_) return;
     const auto now = std::chrono::steady_clock::now();
@@ -148,9 +154,9 @@ void Dispatcher::fill_slots() {
 
 void Dispatcher::fill_slots(Model& model, SteadyTime now) {
     bool has_launched = true;
-    while (has_launched && model.running < model.slots) {
+    while (has_launched && free_slots(model) > 0) {
         has_launched = false;
-        for (const Share& share : share_slots(candidates_for(model, now), model.slots - model.running)) {
+        for (const Share& share : share_slots(candidates_for(model, now), free_slots(model))) {
             ActiveBatch& active = active_.at(share.batch);
             const std::uint32_t launched = launch(active, model, share.count, now);
             has_launched |= launched > 0;
@@ -258,7 +264,7 @@ std::chrono::milliseconds Dispatcher::idle_time(SteadyTime now) const {
     for (const auto& [id, active] : active_) {
         for (const auto& [name, lineup] : active.lineups) {
             const auto model = parts_.models->find(name);
-            if (model != parts_.models->end() && model->second.running < model->second.slots)
+            if (model != parts_.models->end() && free_slots(model->second) > 0)
                 first = std::min(first, lineup.opens_at(model->second.runs, now));
         }
     }
@@ -388,6 +394,7 @@ async::Task<void> Dispatcher::stop(std::chrono::milliseconds grace) {
     co_await release_leases();
     housekeeping_.stop();
     co_await housekeeping_.wait_until_empty();
+    for (auto& [name, model] : *parts_.models) model.backend->on_wider_window({});
     active_.clear();
 }
 
@@ -398,9 +405,13 @@ async::Task<core::Ending> Dispatcher::live(AccountId account, core::Inference in
     Model& model = found->second;
     while (model.live_running >= model.live_slots) co_await live_slot_freed_.wait_for(kLookEvery);
     const Slot slot(model.live_running, live_slot_freed_);
-    co_return co_await parts_.runner->run(
-        model,
-        Run{.account = std::move(account), .inference = std::move(inference), .on_text = std::move(on_text)});
+    model.live_at = parts_.clock->now();
+    auto ending = co_await parts_.runner->run(model, Run{.account = std::move(account),
+                                                         .inference = std::move(inference),
+                                                         .on_text = std::move(on_text),
+                                                         .is_live = true});
+    bell_.ring();
+    co_return ending;
 }
 
 std::vector<std::string> Dispatcher::models() const {

@@ -98,6 +98,8 @@ private:
     std::vector<Candidate> candidates_for(const Model& model, SteadyTime now) const;
     // Until when nothing happens by itself.
     std::chrono::milliseconds idle_time(SteadyTime now) const;
+    // Batch items that the model may take on now.
+    std::uint32_t free_slots(const Model& model) const;
 
     Parts parts_;
     Finisher finisher_;

@@ -87,6 +87,17 @@ public:
     int running = 0;
     int most_running = 0;
     std::vector<std::string> seen;
+    std::optional<std::uint32_t> limit;
+    std::function<void()> told;
+    bool is_out = false;
+    std::vector<Try> tries;
+
+    std::optional<std::uint32_t> window() const override { return limit; }
+    void on_wider_window(std::function<void()> listener) override { told = std::move(listener); }
+    async::Task<void> ready_for(Try attempt) override {
+        tries.push_back(attempt);
+        while (is_out) co_await async::sleep_for(1ms);
+    }
 
     async::Task<core::Outcome> run(backend::Job job) override {
         const std::string prompt = std::get<core::VideoAnalysis>(job.inference).prompt.text;
@@ -257,6 +268,84 @@ TEST_F(DispatcherTest, NoMoreRunAtOnceThanThereAreSlots) {
         co_await until_ended(id);
     });
     EXPECT_EQ(fake->most_running, 4);
+}
+
+TEST_F(DispatcherTest, NoMoreRunAtOnceThanTheBackendsWindowWhichMayWiden) {
+    fake->delay = 1h;
+    fake->limit = 2;
+    grace = 10ms;
+    run([&]() -> async::Task<void> {
+        submit(std::vector<std::string>(40, "x"));
+        dispatcher->wake();
+        co_await async::sleep_for(50ms);
+        EXPECT_EQ(fake->running, 2);
+        fake->limit = 3;
+        fake->told();
+        co_await async::sleep_for(50ms);
+        EXPECT_EQ(fake->running, 3);
+        fake->limit = 100;
+        fake->told();
+        co_await async::sleep_for(50ms);
+        EXPECT_EQ(fake->running, 4) << "the model's own slots";
+    });
+}
+
+TEST_F(DispatcherTest, LiveCallsTakeTheirPartOfTheWindowFirst) {
+    Model model{.name = "m", .backend = std::make_unique<FakeBackend>(), .slots = 100};
+    auto& window = static_cast<FakeBackend&>(*model.backend).limit;
+    const auto now = clock.now();
+    EXPECT_EQ(slots_of(model, now), 100U) << "no window";
+    window = 40;
+    EXPECT_EQ(slots_of(model, now), 40U);
+    model.live_at = now;
+    EXPECT_EQ(slots_of(model, now + 59s), 36U) << "a tenth is kept for the next";
+    EXPECT_EQ(slots_of(model, now + 60s), 40U) << "none came for a minute";
+    model.live_running = 3;
+    EXPECT_EQ(slots_of(model, now), 36U) << "the live calls use what is kept";
+    model.live_running = 10;
+    EXPECT_EQ(slots_of(model, now), 30U);
+    model.live_running = 50;
+    EXPECT_EQ(slots_of(model, now), 0U);
+    model.live_running = 0;
+    window = 2;
+    EXPECT_EQ(slots_of(model, now), 1U);
+    window = 1;
+    EXPECT_EQ(slots_of(model, now), 1U) << "or nothing would run at all";
+}
+
+TEST_F(DispatcherTest, WhileNoServerAnswersItemsWaitAndLiveCallsDoNot) {
+    fake->is_out = true;
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit({"a", "b"});
+        dispatcher->wake();
+        while (fake->tries.size() < 2) co_await async::sleep_for(1ms);
+        co_await async::sleep_for(20ms);
+        EXPECT_TRUE(fake->seen.empty());
+        const core::Ending ending = co_await dispatcher->run_live(
+            kAnna,
+            core::VideoAnalysis{.model = "m", .video = core::FromAsset{asset_id}, .prompt = {.text = "live"}},
+            {});
+        EXPECT_TRUE(std::holds_alternative<core::Succeeded>(ending));
+        EXPECT_EQ(fake->seen, std::vector<std::string>{"live"});
+        fake->is_out = false;
+        co_await until_ended(id);
+    });
+    EXPECT_EQ(find(id).counts, (core::Counts{.succeeded = 2}));
+}
+
+TEST_F(DispatcherTest, RepeatsOfBrokenAttemptsAreSaidToBeSuch) {
+    fake->answer = [](const std::string& prompt, std::uint32_t attempt) -> core::Outcome {
+        if (attempt == 1) return core::Broken{{"analysis_failed", "500"}};
+        return core::Answer{.text = prompt};
+    };
+    run([&]() -> async::Task<void> {
+        const BatchId id = submit({"a"});
+        dispatcher->wake();
+        co_await until_ended(id);
+    });
+    using enum backend::Backend::Try;
+    EXPECT_EQ(fake->tries, (std::vector{first, after_break}));
 }
 
 TEST_F(DispatcherTest, ABrokenAttemptIsRepeatedAndARefusalIsNot) {

@@ -1,14 +1,17 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "async/timer.h"
 #include "backend/backend.h"
+#include "base/clock.h"
 #include "core/retry.h"
 #include "scheduler/pace.h"
 #include "scheduler/prefix_runs.h"
@@ -19,15 +22,29 @@ namespace sheaf::scheduler {
 struct Model {
     std::string name;
     std::unique_ptr<backend::Backend> backend;
-    std::uint32_t slots = 8;       // batch items at once
+    std::uint32_t slots = 8;       // batch items at once, at most: the backend may set fewer
     std::uint32_t live_slots = 2;  // live calls at once, on top
     core::RetryPolicy retry;
     std::uint32_t running = 0;
     std::uint32_t live_running = 0;
     std::uint32_t stepped_out = 0;  // of batch items that wait before their next try, without a slot
     PrefixRuns runs;
-    Pace pace;  // of batch items
+    Pace pace;                         // of batch items
+    std::optional<Timestamp> live_at;  // when the last live call began
 };
+
+// For so long after a live call some of the backend's window is kept free for the next.
+constexpr std::chrono::seconds kLiveReserveFor{60};
+
+// How many batch items may run at once now. Of a window that the backend sets, live calls take their part
+// first; while they come a tenth is theirs even when it is unused, and at least one of several.
+inline std::uint32_t slots_of(const Model& model, Timestamp now) {
+    const auto window = model.backend->window();
+    if (!window) return model.slots;
+    const bool live_calls_come = model.live_at && now - *model.live_at < kLiveReserveFor;
+    const std::uint32_t reserve = live_calls_come && *window > 1 ? std::max(*window / 10, 1U) : 0;
+    return std::min(model.slots, *window - std::min(*window, std::max(model.live_running, reserve)));
+}
 
 // A counted slot, from before a flight starts for as long as it lasts, however it ends.
 class Slot {
@@ -51,7 +68,7 @@ private:
 class StepOut {
 public:
     StepOut(Model& model, async::Bell& freed) : model_(&model) {
-        if (model.stepped_out >= std::max(1U, model.slots / 8)) return;
+        if (model.stepped_out >= std::max(1U, model.running / 8)) return;
         is_out_ = true;
         ++model.stepped_out;
         --model.running;

@@ -30,10 +30,14 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
     std::uint32_t broken = 0;
     std::uint32_t overloads = 0;
     bool text_was_sent = false;
+    auto next = backend::Backend::Try::first;
     while (true) {
+        if (!run.is_live) co_await model.backend->ready_for(next);
         const core::Outcome outcome = co_await attempt(model, run, broken + 1, text_was_sent);
         if (std::holds_alternative<core::Overloaded>(outcome)) ++overloads;
         if (std::holds_alternative<core::Broken>(outcome)) ++broken;
+        next = std::holds_alternative<core::Broken>(outcome) ? backend::Backend::Try::after_break
+                                                             : backend::Backend::Try::first;
         const double fraction = std::uniform_real_distribution<double>(0, 1)(random_);
         core::Decision decision = core::decide(model.retry, outcome, broken, overloads, fraction);
         if (auto* done = std::get_if<core::Done>(&decision))

@@ -20,6 +20,7 @@ struct Run {
     std::function<void(std::string_view)> on_text;
     // Of a batch item: rung when it leaves its slot to others while it waits for its next try.
     async::Bell* slot_freed = nullptr;
+    bool is_live = false;  // somebody waits: it is tried at once, even when no server seems to answer
 };
 
 // Takes one inference from its inputs to its ending: prepares, tries, waits and tries again as core/retry.h

@@ -30,6 +30,9 @@ public:
         co_return co_await analyst_->run(std::move(job));
     }
 
+    std::optional<std::uint32_t> window() const override { return servers_->window(); }
+    void on_wider_window(std::function<void()> told) override { servers_->on_wider_window(std::move(told)); }
+    async::Task<void> ready_for(Try attempt) override { return servers_->ready_for(attempt); }
     async::Task<void> stop() override { return servers_->stop(); }
 
 private:
@@ -41,8 +44,10 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<Backend>> make_relay_backend(async::Executor executor, RelayOptions options) {
-    auto servers = Servers::make(
-        executor, {.urls = options.urls, .key = options.key, .answer_time = options.answer_time});
+    auto servers = Servers::make(executor, {.urls = options.urls,
+                                            .key = options.key,
+                                            .answer_time = options.answer_time,
+                                            .admission = options.admission});
     if (!servers) return std::unexpected(servers.error());
     return std::make_unique<RelayBackend>(*std::move(servers), std::move(options));
 }

@@ -111,6 +111,16 @@ protected:
             << "build model_stand_in, or name it in SHEAF_MODEL_STAND_IN";
     }
 
+    void TearDown() override { stop(); }
+
+    void stop() {
+        if (backend_ == nullptr) return;
+        boost::asio::co_spawn(context_, backend_->stop(), [this](std::exception_ptr) { context_.stop(); });
+        context_.restart();
+        context_.run_for(10s);
+        backend_.reset();
+    }
+
     // A backend on the shared stand-in, unless the options say otherwise.
     void use(std::vector<Protocol> spoken, RelayOptions options = {}) {
         if (options.urls.empty()) options.urls = {shared_stand_in().url()};
@@ -118,6 +128,7 @@ protected:
         options.protocols = std::move(spoken);
         auto made = make_relay_backend(context_.get_executor(), std::move(options));
         ASSERT_TRUE(made) << made.error().message;
+        stop();
         backend_ = *std::move(made);
     }
 
@@ -483,9 +494,6 @@ TEST_F(RelayTest, AnotherServerIsAskedWhenOneIsGone) {
     int answers = 0;
     for (int i = 0; i < 12; ++i) answers += ask(chat_completions, "hi").starts_with("The stand-in") ? 1 : 0;
     EXPECT_GE(answers, 9) << "three broken attempts are enough";
-    boost::asio::co_spawn(context_, backend_->stop(), [this](std::exception_ptr) { context_.stop(); });
-    context_.restart();
-    context_.run_for(10s);
 }
 
 TEST_F(RelayTest, UrlsThatAreNoneAreRefused) {

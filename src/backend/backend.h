@@ -60,6 +60,17 @@ public:
         static_cast<void>(attempt);
         co_return;
     }
+    // The server, of several, that has read what begins with the prefix, as far as is known; its run goes
+    // there.
+    struct Home {
+        std::size_t server = 0;
+        std::size_t servers = 1;
+    };
+    virtual std::optional<Home> home_of(std::uint64_t prefix) const {
+        static_cast<void>(prefix);
+        return std::nullopt;
+    }
+
     // Ends what goes on between runs. No run may be under way, and none begins afterwards. Whoever has run
     // jobs calls it before the end, while the executor runs.
     virtual async::Task<void> stop() { co_return; }

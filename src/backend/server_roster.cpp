@@ -4,8 +4,22 @@
 #include <tuple>
 
 namespace sheaf::backend {
+namespace {
 
-std::size_t ServerRoster::choose(SteadyTime now) {
+// Servers forget, too.
+constexpr std::size_t kHomesMax = 16'384;
+
+}  // namespace
+
+std::size_t ServerRoster::choose(SteadyTime now, std::uint64_t prefix) {
+    const auto home = home_of(prefix, now);
+    const std::size_t server = home ? *home : least_loaded(now);
+    if (prefix != 0 && !home) set_home(prefix, server);
+    ++entries_[server].calls;
+    return server;
+}
+
+std::size_t ServerRoster::least_loaded(SteadyTime now) {
     const auto rank = [&](const Entry& entry) {
         using Rank = std::tuple<int, SteadyTime, double>;
         const double load = static_cast<double>(entry.calls) / std::max(entry.size, 1U);
@@ -19,8 +33,26 @@ std::size_t ServerRoster::choose(SteadyTime now) {
         if (rank(entries_[server]) < rank(entries_[best])) best = server;
     }
     next_ = (best + 1) % entries_.size();
-    ++entries_[best].calls;
     return best;
+}
+
+bool ServerRoster::takes_work(std::size_t server, SteadyTime now) const {
+    return !entries_[server].is_ejected && entries_[server].rests_until <= now;
+}
+
+std::optional<std::size_t> ServerRoster::home_of(std::uint64_t prefix, SteadyTime now) const {
+    const auto found = homes_.find(prefix);
+    if (found == homes_.end() || !takes_work(found->second, now)) return std::nullopt;
+    return found->second;
+}
+
+void ServerRoster::set_home(std::uint64_t prefix, std::size_t server) {
+    const bool is_new = homes_.insert_or_assign(prefix, server).second;
+    if (!is_new) return;
+    homed_.push_back(prefix);
+    if (homed_.size() <= kHomesMax) return;
+    homes_.erase(homed_.front());
+    homed_.pop_front();
 }
 
 bool ServerRoster::are_all_ejected() const {

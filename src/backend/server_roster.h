@@ -2,6 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
+#include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace sheaf::backend {
@@ -26,8 +29,10 @@ public:
 
     // The server for the next call, counted as under way until leave(). The one with the fewest calls for its
     // size, in turn where several have as few; those that asked for rest come after, and last the ejected,
-    // the one that broke longest ago first: somebody is always asked.
-    std::size_t choose(SteadyTime now);
+    // the one that broke longest ago first: somebody is always asked. A call whose prompt begins with
+    // `prefix` (core::Planned) goes to the prefix's home while that takes work; without one, the server
+    // chosen becomes it.
+    std::size_t choose(SteadyTime now, std::uint64_t prefix = 0);
     void leave(std::size_t server);
 
     enum class Change : std::uint8_t { none, ejected, returned };
@@ -37,6 +42,9 @@ public:
     Change broke(std::size_t server, SteadyTime now);
     // It wants no more work until then.
     void rest(std::size_t server, SteadyTime until);
+
+    // The server that has read the prefix, as far as we know, while it takes work.
+    std::optional<std::size_t> home_of(std::uint64_t prefix, SteadyTime now) const;
 
     // How many calls it can have under way, for choose() to compare by; all are alike at first.
     void set_size(std::size_t server, std::uint32_t size) { entries_[server].size = size; }
@@ -62,11 +70,16 @@ private:
         SteadyTime returned_at;
         SteadyTime heard_at;
     };
+    std::size_t least_loaded(SteadyTime now);
+    bool takes_work(std::size_t server, SteadyTime now) const;
+    void set_home(std::uint64_t prefix, std::size_t server);
     void eject(Entry& entry, SteadyTime now);
 
     EjectionRules rules_;
     std::vector<Entry> entries_;
     std::size_t next_ = 0;  // whose turn it is
+    std::unordered_map<std::uint64_t, std::size_t> homes_;
+    std::deque<std::uint64_t> homed_;  // the prefixes of homes_, by when each came: who is forgotten first
 };
 
 }  // namespace sheaf::backend

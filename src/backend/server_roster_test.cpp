@@ -44,6 +44,22 @@ TEST(ServerRoster, ALargerServerGetsMore) {
     EXPECT_EQ(first, 100);
 }
 
+TEST(ServerRoster, APrefixStaysWhereItBegan) {
+    ServerRoster roster(3, kRules);
+    EXPECT_EQ(roster.choose(kNow, 7), 0U);
+    EXPECT_EQ(roster.choose(kNow, 8), 1U);
+    EXPECT_EQ(roster.choose(kNow), 2U);
+    for (int n = 0; n < 5; ++n) EXPECT_EQ(roster.choose(kNow, 7), 0U);
+    EXPECT_EQ(roster.home_of(8, kNow), 1U);
+    EXPECT_FALSE(roster.home_of(9, kNow));
+    roster.rest(0, kNow + 1s);
+    EXPECT_FALSE(roster.home_of(7, kNow));
+    EXPECT_EQ(roster.choose(kNow, 7), 1U) << "it finds another home";
+    EXPECT_EQ(roster.choose(kNow + 2s, 7), 1U);
+    eject(roster, 1, kNow + 3s);
+    EXPECT_NE(roster.choose(kNow + 3s, 7), 1U);
+}
+
 TEST(ServerRoster, OnlyBreaksInARowEject) {
     ServerRoster roster(1, kRules);
     EXPECT_EQ(roster.broke(0, kNow), Change::none);

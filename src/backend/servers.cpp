@@ -62,8 +62,8 @@ struct Servers::Server {
 // A call under way, counted for as long as it lasts, however it ends.
 class Servers::Visit {
 public:
-    explicit Visit(Servers& servers)
-        : servers_(&servers), began_(Clock::now()), server_(servers.roster_.choose(began_)) {
+    Visit(Servers& servers, std::uint64_t prefix)
+        : servers_(&servers), began_(Clock::now()), server_(servers.roster_.choose(began_, prefix)) {
         if (auto& window = servers.servers_[server_].window) window->began(began_);
     }
     ~Visit() {
@@ -127,7 +127,7 @@ async::Task<Result<http::ClientResponse>> Servers::send_streaming(ServerCall cal
 
 async::Task<Result<http::ClientResponse>> Servers::exchange(ServerCall call, const http::Client::Sink* sink) {
     if (servers_.size() > 1) start_looking_after();
-    Visit visit(*this);
+    Visit visit(*this, call.prefix);
     Server& server = servers_[visit.server()];
     if (server.window && !server.are_gauges_read && !is_stopped_ && Clock::now() >= server.gauges_from)
         tasks_.spawn(read_gauges(visit.server()));
@@ -138,6 +138,13 @@ async::Task<Result<http::ClientResponse>> Servers::exchange(ServerCall call, con
     visit.set_end(end_of(response));
     judge(visit.server(), response);
     co_return response;
+}
+
+std::optional<Backend::Home> Servers::home_of(std::uint64_t prefix) const {
+    if (prefix == 0 || servers_.size() == 1) return std::nullopt;
+    const auto home = roster_.home_of(prefix, Clock::now());
+    if (!home) return std::nullopt;
+    return Backend::Home{.server = *home, .servers = servers_.size()};
 }
 
 std::optional<std::uint32_t> Servers::window() const {

@@ -34,8 +34,9 @@ struct ServersOptions {
 struct ServerCall {
     std::string path;  // "/chat/completions"
     enum class Below : std::uint8_t { url, origin } below = Below::url;
-    http::Headers headers;  // what goes beside Content-Type, Accept and the key
-    std::string body;       // JSON
+    http::Headers headers;     // what goes beside Content-Type, Accept and the key
+    std::string body;          // JSON
+    std::uint64_t prefix = 0;  // as in Job
 };
 
 // The model servers behind one model, each with its kept connections.
@@ -64,6 +65,7 @@ public:
     std::optional<std::uint32_t> window() const;
     void on_wider_window(std::function<void()> told) { on_wider_window_ = std::move(told); }
     async::Task<void> ready_for(Backend::Try attempt);
+    std::optional<Backend::Home> home_of(std::uint64_t prefix) const;
 
     // What an answer without a good status means (refusal.h). Nobody need wait for a server that asked for it
     // while another takes work.

@@ -1,5 +1,7 @@
 #include "scheduler/dispatcher.h"
 
+#include <cmath>
+
 #include "base/check.h"
 #include "base/log.h"
 
@@ -18,6 +20,11 @@ constexpr std::size_t kWaitingMin = 512;
 constexpr std::size_t kWaitingPerSlot = 4;
 constexpr std::size_t kWaitingMixedMax = 256;
 constexpr std::size_t kWaitingBytesMax = std::size_t{64} << 20;
+constexpr double kOverShare = 1.15;
+
+bool anywhere(std::uint64_t) {
+    return true;
+}
 
 core::ItemState state_of(const core::Ending& ending) {
     return std::holds_alternative<core::Succeeded>(ending) ? core::ItemState::succeeded
@@ -133,12 +140,24 @@ std::vector<Candidate> Dispatcher::candidates_for(const Model& model, SteadyTime
     for (const auto& [id, active] : active_) {
         if (active.ended || (!active.is_mixed() && active.batch.model != model.name)) continue;
         const auto lineup = active.lineups.find(model.name);
-        std::uint32_t waiting =
-            lineup == active.lineups.end() ? 0 : lineup->second.count_startable(model.runs, now, free);
+        std::uint32_t waiting = lineup == active.lineups.end()
+                                    ? 0
+                                    : lineup->second.count_startable(model.runs, now, free, anywhere);
         if (may_claim(active, model) || active.is_claiming) waiting += active.claimable;
         candidates.push_back({id, active.batch.account, waiting, active.flying()});
     }
     return candidates;
+}
+
+// A server takes a little more than its even share of what runs, so that runs of one beginning stay together.
+Lineup::HasRoom Dispatcher::room_at_home(const Model& model) const {
+    const auto slots = slots_of(model, parts_.clock->now());
+    return [&model, slots](std::uint64_t prefix) {
+        const auto home = model.backend->home_of(prefix);
+        if (!home || home->server >= model.at_home.size()) return true;
+        const auto share = static_cast<double>(slots) / static_cast<double>(home->servers);
+        return model.at_home[home->server] < std::ceil(share * kOverShare);
+    };
 }
 
 std::uint32_t Dispatcher::free_slots(const Model& model) const {
@@ -174,10 +193,15 @@ std::uint32_t Dispatcher::launch(ActiveBatch& active, Model& model, std::uint32_
     if (lineup == active.lineups.end()) return 0;
     std::uint32_t launched = 0;
     for (; launched < count_max; ++launched) {
-        auto item = lineup->second.take(model.runs, now);
+        auto item = lineup->second.take(model.runs, now, room_at_home(model));
+        // Another server reads the beginning anew, when nothing better is to be had.
+        if (!item && !may_claim(active, model) && !active.is_claiming)
+            item = lineup->second.take(model.runs, now, anywhere);
         if (!item) break;
         model.runs.started(item->lease.prefix, item->lease.body.size(), now);
-        active.flights.spawn(fly(active, std::move(*item), model, Slot(model.running, bell_)));
+        AtHome home(model, model.backend->home_of(item->lease.prefix));
+        active.flights.spawn(
+            fly(active, std::move(*item), model, Slot(model.running, bell_), std::move(home)));
     }
     return launched;
 }
@@ -190,7 +214,9 @@ void Dispatcher::claim_ahead(ActiveBatch& active, Model& model, std::uint32_t mi
     if (wanted == 0) return;
     const auto lineup = active.lineups.find(model.name);
     const std::uint32_t at_hand =
-        lineup == active.lineups.end() ? 0 : lineup->second.count_startable(model.runs, now, wanted);
+        lineup == active.lineups.end()
+            ? 0
+            : lineup->second.count_startable(model.runs, now, wanted, room_at_home(model));
     // Not for every single one.
     if (at_hand >= wanted || (missing == 0 && at_hand > wanted / 2)) return;
     active.is_claiming = true;
@@ -293,7 +319,7 @@ async::Task<core::Ending> Dispatcher::ending_of(const core::Batch& batch, Waitin
                                                      .slot_freed = &bell_});
 }
 
-async::Task<void> Dispatcher::fly(ActiveBatch& active, Waiting item, Model& model, Slot) {
+async::Task<void> Dispatcher::fly(ActiveBatch& active, Waiting item, Model& model, Slot, AtHome) {
     core::Ending ending = co_await ending_of(active.batch, item, model);
     model.runs.ended(item.lease.prefix);
     model.pace.count(std::chrono::steady_clock::now());

@@ -82,7 +82,7 @@ private:
     async::Task<void> claim(ActiveBatch& active, std::uint32_t count);
     void line_up(ActiveBatch& active, core::Lease lease);
     void end_at_once(ActiveBatch& active, core::Lease lease, core::Failure failure);
-    async::Task<void> fly(ActiveBatch& active, Waiting item, Model& model, Slot slot);
+    async::Task<void> fly(ActiveBatch& active, Waiting item, Model& model, Slot slot, AtHome home);
     async::Task<void> land(ActiveBatch& active, core::Lease lease, core::Ending ending);
     async::Task<core::Ending> ending_of(const core::Batch& batch, Waiting& item, Model& model);
     // Why the item may not be tried once more: it took the process down too often.
@@ -98,6 +98,7 @@ private:
     std::vector<Candidate> candidates_for(const Model& model, SteadyTime now) const;
     // Until when nothing happens by itself.
     std::chrono::milliseconds idle_time(SteadyTime now) const;
+    Lineup::HasRoom room_at_home(const Model& model) const;
     // Batch items that the model may take on now.
     std::uint32_t free_slots(const Model& model) const;
 

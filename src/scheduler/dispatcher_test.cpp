@@ -167,8 +167,9 @@ protected:
     }
 
     BatchId submit(const std::vector<std::string>& prompts, const AccountId& account = kAnna,
-                   const std::string& model = "m") {
+                   const std::string& model = "m", std::vector<core::Planned> plan = {}) {
         store::BatchDraft draft;
+        draft.plan = std::move(plan);
         draft.batch.id = make_batch_id(clock.now());
         draft.batch.account = account;
         draft.batch.dialect = "plain";
@@ -348,6 +349,57 @@ TEST_F(DispatcherTest, RepeatsOfBrokenAttemptsAreSaidToBeSuch) {
     EXPECT_EQ(fake->tries, (std::vector{first, after_break}));
 }
 
+TEST_F(DispatcherTest, TheFirstOfARunGoesAloneAndOthersTakeItsNeighboursSlots) {
+    fake->delay = 30ms;
+    run([&]() -> async::Task<void> {
+        // Long enough that its reading takes longer than the answer.
+        const std::string tail(4000, 'x');
+        const BatchId id = submit({"a1" + tail, "a2" + tail, "a3" + tail, "b1" + tail, "b2" + tail, "alone"},
+                                  kAnna, "m", {{0, 7}, {1, 7}, {2, 7}, {3, 8}, {4, 8}, {5, 0}});
+        dispatcher->wake();
+        while (fake->running < 3) co_await async::sleep_for(1ms);
+        co_await async::sleep_for(5ms);
+        EXPECT_EQ(fake->running, 3) << "four slots, and one is left free rather than read a beginning twice";
+        co_await until_ended(id);
+    });
+    ASSERT_EQ(fake->seen.size(), 6U);
+    EXPECT_TRUE(fake->seen[0].starts_with("a1"));
+    EXPECT_TRUE(fake->seen[1].starts_with("b1"));
+    EXPECT_EQ(fake->seen[2], "alone");
+    EXPECT_EQ(fake->most_running, 3);
+}
+
+TEST_F(DispatcherTest, AnItemThatWaitsForItsNextTryLeavesItsSlot) {
+    models.at("m").retry.first_wait = 10s;
+    models.at("m").retry.wait_max = 10s;
+    models.at("m").slots = 1;
+    fake->answer = [](const std::string& prompt, std::uint32_t attempt) -> core::Outcome {
+        if (prompt == "shaky" && attempt == 1) return core::Broken{{"analysis_failed", "500"}};
+        return core::Answer{.text = prompt};
+    };
+    grace = 0ms;
+    run([&]() -> async::Task<void> {
+        const BatchId id = submit({"shaky", "b", "c"});
+        dispatcher->wake();
+        while (find(id).counts.succeeded < 2) co_await async::sleep_for(1ms);
+    });
+    EXPECT_EQ(fake->seen, (std::vector<std::string>{"shaky", "b", "c"}));
+}
+
+TEST_F(DispatcherTest, ASlowModelHasNothingLeasedThatDoesNotRun) {
+    fake->delay = 20ms;
+    run([&]() -> async::Task<void> {
+        const BatchId id = submit(std::vector<std::string>(60, "x"));
+        dispatcher->wake();
+        for (int look = 0; look < 10; ++look) {
+            co_await async::sleep_for(10ms);
+            EXPECT_LE(find(id).counts.running, 4U + 10U)
+                << "what ends within a twentieth of a second is leased";
+        }
+        co_await until_ended(id);
+    });
+}
+
 TEST_F(DispatcherTest, ABrokenAttemptIsRepeatedAndARefusalIsNot) {
     fake->answer = [](const std::string& prompt, std::uint32_t attempt) -> core::Outcome {
         if (prompt == "refused") return core::Refused{{"output_invalid", "no"}};
@@ -492,6 +544,7 @@ TEST_F(DispatcherTest, ItemsOfAMixedBatchGoEachToItsModelAndAFullOneHoldsUpNoOth
     run([&]() -> async::Task<void> { co_await until_ended(id); });
     EXPECT_EQ(lines(id), (std::vector<std::string>{"ok s1\n", "ok s2\n", "ok f1\n",
                                                    "failed model_not_found\n", "ok f2\n"}));
+    std::ranges::sort(fake->seen);
     EXPECT_EQ(fake->seen, (std::vector<std::string>{"f1", "f2"}));
 }
 

@@ -13,9 +13,9 @@ void Lineup::add(Waiting item) {
     runs_.back().items.push_back(std::move(item));
 }
 
-std::optional<Waiting> Lineup::take(const PrefixRuns& runs, PrefixRuns::Time now) {
+std::optional<Waiting> Lineup::take(const PrefixRuns& runs, PrefixRuns::Time now, const HasRoom& has_room) {
     for (auto run = runs_.begin(); run != runs_.end(); ++run) {
-        if (runs.gate(run->prefix, now) == PrefixRuns::Gate::closed) continue;
+        if (runs.gate(run->prefix, now) == PrefixRuns::Gate::closed || !has_room(run->prefix)) continue;
         Waiting item = std::move(run->items.front());
         run->items.pop_front();
         if (run->items.empty()) runs_.erase(run);
@@ -26,14 +26,14 @@ std::optional<Waiting> Lineup::take(const PrefixRuns& runs, PrefixRuns::Time now
     return std::nullopt;
 }
 
-std::uint32_t Lineup::count_startable(const PrefixRuns& runs, PrefixRuns::Time now,
-                                      std::uint32_t enough) const {
+std::uint32_t Lineup::count_startable(const PrefixRuns& runs, PrefixRuns::Time now, std::uint32_t enough,
+                                      const HasRoom& has_room) const {
     std::size_t count = 0;
     for (const Run& run : runs_) {
         if (count >= enough) break;
         const auto gate = runs.gate(run.prefix, now);
-        if (gate != PrefixRuns::Gate::closed)
-            count += gate == PrefixRuns::Gate::leader ? 1 : run.items.size();
+        if (gate == PrefixRuns::Gate::closed || !has_room(run.prefix)) continue;
+        count += gate == PrefixRuns::Gate::leader ? 1 : run.items.size();
     }
     return static_cast<std::uint32_t>(std::min<std::size_t>(count, enough));
 }

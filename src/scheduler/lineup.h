@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <optional>
 
@@ -22,11 +23,14 @@ struct Waiting {
 class Lineup {
 public:
     void add(Waiting item);
-    // The first that may start; the caller starts it.
-    std::optional<Waiting> take(const PrefixRuns& runs, PrefixRuns::Time now);
+    // Whether there is room where the prefix has been read.
+    using HasRoom = std::function<bool(std::uint64_t prefix)>;
+    // The first that may start and for whose prefix there is room; the caller starts it.
+    std::optional<Waiting> take(const PrefixRuns& runs, PrefixRuns::Time now, const HasRoom& has_room);
 
-    // How many may start, counted up to `enough`.
-    std::uint32_t count_startable(const PrefixRuns& runs, PrefixRuns::Time now, std::uint32_t enough) const;
+    // How many may start, counted up to `enough`; of those for whose prefix there is room.
+    std::uint32_t count_startable(const PrefixRuns& runs, PrefixRuns::Time now, std::uint32_t enough,
+                                  const HasRoom& has_room) const;
     // When the next of those that may not start may, if nothing ends before. Time::max(): there are none.
     PrefixRuns::Time opens_at(const PrefixRuns& runs, PrefixRuns::Time now) const;
 

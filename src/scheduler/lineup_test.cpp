@@ -1,5 +1,7 @@
 #include "scheduler/lineup.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "scheduler/pace.h"
@@ -24,7 +26,7 @@ class LineupTest : public testing::Test {
 protected:
     // Starts what may start, and tells which it was; -1 for none.
     int start(PrefixRuns::Time now = kStart) {
-        auto taken = lineup.take(runs, now);
+        auto taken = lineup.take(runs, now, has_room);
         if (!taken) return -1;
         runs.started(taken->lease.prefix, taken->lease.body.size(), now);
         return static_cast<int>(taken->lease.item.id.ordinal);
@@ -32,11 +34,13 @@ protected:
 
     PrefixRuns runs;
     Lineup lineup;
+    std::set<std::uint64_t> full;
+    const Lineup::HasRoom has_room = [this](std::uint64_t prefix) { return !full.contains(prefix); };
 };
 
 TEST_F(LineupTest, ItemsThatShareNothingStartInOrder) {
     for (std::uint32_t n = 0; n < 3; ++n) lineup.add(item(n, 0));
-    EXPECT_EQ(lineup.count_startable(runs, kStart, 9), 3U);
+    EXPECT_EQ(lineup.count_startable(runs, kStart, 9, has_room), 3U);
     for (int n = 0; n < 3; ++n) EXPECT_EQ(start(), n);
     EXPECT_EQ(start(), -1);
     EXPECT_EQ(lineup.size(), 0U);
@@ -47,18 +51,18 @@ TEST_F(LineupTest, TheFirstOfARunGoesAloneAndOthersPassItsNeighbours) {
     for (std::uint32_t n = 0; n < 3; ++n) lineup.add(item(n, 7));
     for (std::uint32_t n = 3; n < 5; ++n) lineup.add(item(n, 8));
     lineup.add(item(5, 0));
-    EXPECT_EQ(lineup.count_startable(runs, kStart, 9), 3U);
+    EXPECT_EQ(lineup.count_startable(runs, kStart, 9, has_room), 3U);
     EXPECT_EQ(start(), 0);
     EXPECT_EQ(start(), 3);
     EXPECT_EQ(start(), 5);
     EXPECT_EQ(start(), -1);
-    EXPECT_EQ(lineup.count_startable(runs, kStart, 9), 0U);
+    EXPECT_EQ(lineup.count_startable(runs, kStart, 9, has_room), 0U);
     EXPECT_EQ(lineup.opens_at(runs, kStart), kStart + 100ms);
     runs.ended(8);
     EXPECT_EQ(start(), 4);
     EXPECT_EQ(start(), -1);
     runs.ended(7);
-    EXPECT_EQ(lineup.count_startable(runs, kStart, 9), 2U);
+    EXPECT_EQ(lineup.count_startable(runs, kStart, 9, has_room), 2U);
     EXPECT_EQ(start(), 1);
     EXPECT_EQ(start(), 2);
     EXPECT_EQ(lineup.opens_at(runs, kStart), PrefixRuns::Time::max());
@@ -70,6 +74,22 @@ TEST_F(LineupTest, ASlowFirstDoesNotKeepItsRun) {
     EXPECT_EQ(start(), 0);
     EXPECT_EQ(start(kStart + 99ms), -1);
     EXPECT_EQ(start(kStart + 100ms), 1) << "its 4,000 bytes must have been read";
+}
+
+TEST_F(LineupTest, ARunWithoutRoomWaitsAndOthersPassIt) {
+    for (std::uint32_t n = 0; n < 2; ++n) lineup.add(item(n, 7));
+    for (std::uint32_t n = 2; n < 4; ++n) lineup.add(item(n, 8));
+    for (const std::uint64_t prefix : {7U, 8U}) {
+        runs.started(prefix, 10, kStart);
+        runs.ended(prefix);
+    }
+    full = {7};
+    EXPECT_EQ(lineup.count_startable(runs, kStart, 9, has_room), 2U);
+    EXPECT_EQ(start(), 2);
+    EXPECT_EQ(start(), 3);
+    EXPECT_EQ(start(), -1);
+    full = {};
+    EXPECT_EQ(start(), 0);
 }
 
 TEST(PrefixRuns, ForgetsTheOldest) {

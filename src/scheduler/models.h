@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "async/timer.h"
 #include "backend/backend.h"
@@ -29,8 +30,9 @@ struct Model {
     std::uint32_t live_running = 0;
     std::uint32_t stepped_out = 0;  // of batch items that wait before their next try, without a slot
     PrefixRuns runs;
-    Pace pace;                         // of batch items
-    std::optional<Timestamp> live_at;  // when the last live call began
+    std::vector<std::uint32_t> at_home;  // batch items under way whose prefix has its home there, by server
+    Pace pace;                           // of batch items
+    std::optional<Timestamp> live_at;    // when the last live call began
 };
 
 // For so long after a live call some of the backend's window is kept free for the next.
@@ -61,6 +63,26 @@ public:
 private:
     std::uint32_t* count_;
     async::Bell* freed_;
+};
+
+// An item under way, counted at the home of its prefix.
+class AtHome {
+public:
+    AtHome(Model& model, std::optional<backend::Backend::Home> home) : model_(&model) {
+        if (!home) return;
+        server_ = home->server;
+        model.at_home.resize(std::max(model.at_home.size(), home->servers));
+        ++model.at_home[*server_];
+    }
+    AtHome(AtHome&& other) noexcept : model_(other.model_), server_(std::exchange(other.server_, {})) {}
+    AtHome& operator=(AtHome&&) = delete;
+    ~AtHome() {
+        if (server_) --model_->at_home[*server_];
+    }
+
+private:
+    Model* model_;
+    std::optional<std::size_t> server_;
 };
 
 // Lets others have the slot of an item that waits before its next try, as long as few do: while many wait,

@@ -85,7 +85,8 @@ public:
         Request request{.messages = chat_http::messages(question),
                         .response_format = chat_http::response_format(analysis.output, question.json),
                         .temperature = analysis.temperature,
-                        .max_tokens = *answer_tokens};
+                        .max_tokens = *answer_tokens,
+                        .prefix = job.prefix};
         if (std::holds_alternative<core::TextOutput>(analysis.output)) {
             co_return co_await run_text(question, request, job.on_text);
         }
@@ -102,6 +103,7 @@ private:
         std::string response_format;
         double temperature = 0;
         std::uint64_t max_tokens = 0;
+        std::uint64_t prefix = 0;
     };
     using Sent = std::variant<Reply, core::Outcome>;
 
@@ -139,7 +141,10 @@ private:
     }
 
     ServerCall call(const Request& request, bool is_streamed) const {
-        return {.path = "/chat/completions", .headers = {}, .body = body_of(request, is_streamed)};
+        return {.path = "/chat/completions",
+                .headers = {},
+                .body = body_of(request, is_streamed),
+                .prefix = request.prefix};
     }
 
     // We wrote the request, so what is wrong with it is not the client's to mend, but for its size.

@@ -88,8 +88,9 @@ Result<std::string> Relay::body_for(Protocol target, const core::ModelRequest& r
                                        {.model = model_, .stream = stream});
 }
 
-ServerCall Relay::call(Protocol target, std::string body) const {
-    ServerCall made{.path = std::string(path_of(target)), .headers = {}, .body = std::move(body)};
+ServerCall Relay::call(Protocol target, std::string body, std::uint64_t prefix) const {
+    ServerCall made{
+        .path = std::string(path_of(target)), .headers = {}, .body = std::move(body), .prefix = prefix};
     if (target != Protocol::messages) return made;
     made.headers.add("anthropic-version", "2023-06-01");
     const Secret& key = servers_->options().key;
@@ -97,7 +98,7 @@ ServerCall Relay::call(Protocol target, std::string body) const {
     return made;
 }
 
-async::Task<core::Outcome> Relay::run(core::ModelRequest request, OnText on_text) {
+async::Task<core::Outcome> Relay::run(core::ModelRequest request, OnText on_text, std::uint64_t prefix) {
     if (request.counts_tokens) co_return co_await count(request);
     const auto target = find_target(request.protocol);
     if (!target) co_return refused(why_not(request), "model");
@@ -105,11 +106,12 @@ async::Task<core::Outcome> Relay::run(core::ModelRequest request, OnText on_text
     auto body = body_for(*target, request, stream);
     if (!body) co_return refused(body.error().message, body.error().field);
     if (stream) co_return co_await ask_streaming(request, *target, *std::move(body), on_text);
-    co_return co_await ask(request, *target, *std::move(body));
+    co_return co_await ask(request, *target, *std::move(body), prefix);
 }
 
-async::Task<core::Outcome> Relay::ask(const core::ModelRequest& request, Protocol target, std::string body) {
-    const auto response = co_await servers_->send(call(target, std::move(body)));
+async::Task<core::Outcome> Relay::ask(const core::ModelRequest& request, Protocol target, std::string body,
+                                      std::uint64_t prefix) {
+    const auto response = co_await servers_->send(call(target, std::move(body), prefix));
     if (!response) co_return servers_->outcome_of(response.error());
     if (!is_good(*response)) co_return outcome_without_reply(*response, target == request.protocol);
     auto reply =

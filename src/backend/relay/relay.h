@@ -26,17 +26,18 @@ public:
     Relay(Servers& servers, std::string model, std::vector<core::Protocol> spoken)
         : servers_(&servers), model_(std::move(model)), spoken_(std::move(spoken)) {}
 
-    // Streams to `on_text` if it is set, but for embeddings and counts, which come in one piece.
-    async::Task<core::Outcome> run(core::ModelRequest request, OnText on_text);
+    // Streams to `on_text` if it is set, but for embeddings and counts, which come in one piece. `prefix`: as
+    // in Job.
+    async::Task<core::Outcome> run(core::ModelRequest request, OnText on_text, std::uint64_t prefix);
 
     bool speaks(core::Protocol protocol) const;
 
 private:
     std::optional<core::Protocol> find_target(core::Protocol asked) const;
     Result<std::string> body_for(core::Protocol target, const core::ModelRequest& request, bool stream) const;
-    ServerCall call(core::Protocol target, std::string body) const;
-    async::Task<core::Outcome> ask(const core::ModelRequest& request, core::Protocol target,
-                                   std::string body);
+    ServerCall call(core::Protocol target, std::string body, std::uint64_t prefix = 0) const;
+    async::Task<core::Outcome> ask(const core::ModelRequest& request, core::Protocol target, std::string body,
+                                   std::uint64_t prefix);
     async::Task<core::Outcome> ask_streaming(const core::ModelRequest& request, core::Protocol target,
                                              std::string body, const OnText& on_text);
     async::Task<core::Outcome> count(const core::ModelRequest& request);

@@ -20,7 +20,7 @@ public:
 
     async::Task<core::Outcome> run(Job job) override {
         if (auto* request = std::get_if<core::ModelRequest>(&job.inference))
-            co_return co_await relay_.run(std::move(*request), std::move(job.on_text));
+            co_return co_await relay_.run(std::move(*request), std::move(job.on_text), job.prefix);
         if (analyst_ == nullptr)
             co_return core::Refused{
                 {"invalid_request",
@@ -33,6 +33,7 @@ public:
     std::optional<std::uint32_t> window() const override { return servers_->window(); }
     void on_wider_window(std::function<void()> told) override { servers_->on_wider_window(std::move(told)); }
     async::Task<void> ready_for(Try attempt) override { return servers_->ready_for(attempt); }
+    std::optional<Home> home_of(std::uint64_t prefix) const override { return servers_->home_of(prefix); }
     async::Task<void> stop() override { return servers_->stop(); }
 
 private:

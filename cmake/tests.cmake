@@ -30,6 +30,9 @@ foreach(source IN LISTS benches)
   target_precompile_headers(${name} REUSE_FROM sheaf_async)
 endforeach()
 
+add_executable(open_loop ${CMAKE_SOURCE_DIR}/tests/bench/open_loop.cpp)
+target_link_libraries(open_loop PRIVATE sheaf_options)
+
 # What speaks to model servers is tested against one in a process of its own.
 if(TARGET backend_test)
   add_dependencies(backend_test model_stand_in)

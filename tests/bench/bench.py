@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from measures import adaptive, drain, fairness, ingest, memory, poll, prefix, read, slots, tail
+from measures import adaptive, drain, fairness, ingest, memory, million, poll, prefix, queue, read, slots, status, tail
 
 
 def bench_program(name):
@@ -28,7 +28,8 @@ def bench_program(name):
 BENCHES = {"store": bench_program("store"), "frames": bench_program("frames"), "poll": poll.bench_poll, "memory": memory.bench_memory,
            "ingest": ingest.bench_ingest, "read": read.bench_read, "drain": drain.bench_drain, "slots": slots.bench_slots,
            "prefix": prefix.bench_prefix, "tail": tail.bench_tail, "fairness": fairness.bench_fairness,
-           "adaptive": adaptive.bench_adaptive}
+           "adaptive": adaptive.bench_adaptive, "status": status.bench_status, "million": million.bench_million,
+           "queue": queue.bench_queue}
 
 
 def figure(value):

@@ -40,14 +40,14 @@ def row(name, ours, yardstick, unit, target, at_most=False):
 
 
 @contextlib.contextmanager
-def running(command, ready, **options):
+def running(command, ready, every_s=0.05, **options):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
     try:
         deadline = time.monotonic() + 20
         while not ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"bench: {command[0]} did not start")
-            time.sleep(0.05)
+            time.sleep(every_s)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)

@@ -1,6 +1,9 @@
 // store_bench --json FILE [--dir DIR]: the SQLite store against bodies and results in rows, and against bare
 // appends, with every commit synced but our claims, which go with the next one
 // (docs/adr/0006-lazy-claims.md). Writes rows of {"row","ours","yardstick",…} in items a second.
+//
+// store_bench --drain yes [--dir DIR]: small items in groups of 256 through the store once, and the same
+// bytes appended; prints {"completed","appends"} for a measurement that has another yardstick.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -32,6 +35,16 @@ constexpr int kPairs = 5;
 constexpr int kCallers =
     8;  // as in a busy server: what one asks while another's commit is synced goes with the next one
 
+// What goes through at a time.
+struct Load {
+    std::uint32_t items = kItems;
+    std::size_t bytes = kBytes;  // of a body, and of a result
+    std::uint32_t group = kGroup;
+    int callers = 1;
+};
+
+constexpr Load kDrain{.bytes = 700, .group = 256, .callers = kCallers};
+
 double per_second(std::uint32_t items, Clock::time_point since) {
     return items / std::chrono::duration<double>(Clock::now() - since).count();
 }
@@ -47,20 +60,20 @@ T value_of(Result<T> result) {
     return std::move(*result);
 }
 
-store::BatchDraft draft_of(std::uint32_t items) {
+store::BatchDraft draft_of(const Load& load) {
     store::BatchDraft draft;
     draft.batch.id = make_batch_id(Timestamp{std::chrono::seconds{1'800'000'000}});
     draft.batch.account.name = "bench";
     draft.batch.dialect = "bench";
-    for (std::uint32_t at = 0; at < items; ++at) {
-        draft.items.push_back({fmt::format("item-{}", at), {}, std::uint64_t{at} * kBytes, kBytes});
+    for (std::uint32_t at = 0; at < load.items; ++at) {
+        draft.items.push_back({fmt::format("item-{}", at), {}, std::uint64_t{at} * load.bytes, load.bytes});
     }
     return draft;
 }
 
-void complete_all(store::Store& store, const BatchId& batch, const std::string& line) {
+void complete_all(store::Store& store, const BatchId& batch, const std::string& line, std::uint32_t group) {
     for (;;) {
-        const auto claimed = value_of(store.items().claim({.batch = batch, .count_max = kGroup}));
+        const auto claimed = value_of(store.items().claim({.batch = batch, .count_max = group}));
         CHECK(claimed.damaged.empty(), "bodies are sound");
         if (claimed.leases.empty()) return;
         std::vector<store::ItemResult> results;
@@ -71,32 +84,32 @@ void complete_all(store::Store& store, const BatchId& batch, const std::string& 
     }
 }
 
-Speed run_ours(const std::filesystem::path& directory, std::uint32_t items, int callers_at_once) {
+Speed run_ours(const std::filesystem::path& directory, const Load& load) {
     std::filesystem::remove_all(directory);
     Speed speed;
     {
         const auto store = value_of(store::open_sqlite_store({.directory = directory}));
-        const store::BatchDraft draft = draft_of(items);
-        const std::string body(kBytes * 500, 'b');
+        const store::BatchDraft draft = draft_of(load);
+        const std::string body(load.bytes * 500, 'b');
         const auto start = Clock::now();
         auto spool = value_of(store->batches().new_body());
-        for (std::uint32_t at = 0; at < items; at += 500) {
+        for (std::uint32_t at = 0; at < load.items; at += 500) {
             CHECK(spool->append(body), "the body is spooled");
         }
         const core::Batch batch = value_of(store->batches().create(draft, std::move(spool)));
-        speed.in = per_second(items, start);
+        speed.in = per_second(load.items, start);
 
-        const std::string line = std::string(kBytes - 1, 'r') + '\n';
+        const std::string line = std::string(load.bytes - 1, 'r') + '\n';
         const auto begun = Clock::now();
         {
             std::vector<std::jthread> callers;
-            for (int caller = 0; caller < callers_at_once; ++caller) {
-                callers.emplace_back([&] { complete_all(*store, batch.id, line); });
+            for (int caller = 0; caller < load.callers; ++caller) {
+                callers.emplace_back([&] { complete_all(*store, batch.id, line, load.group); });
             }
         }
-        speed.completed = per_second(items, begun);
+        speed.completed = per_second(load.items, begun);
         const core::Batch after = value_of(store->batches().find(batch.account, batch.id));
-        CHECK(after.counts.succeeded == items, "every item has its result");
+        CHECK(after.counts.succeeded == load.items, "every item has its result");
     }
     std::filesystem::remove_all(directory);
     return speed;
@@ -192,18 +205,18 @@ Speed run_rows(const std::filesystem::path& directory, std::uint32_t items) {
 }
 
 // What the disk gives at best: one file, appended and synced once per group.
-double run_appends(const std::filesystem::path& directory, std::uint32_t items) {
+double run_appends(const std::filesystem::path& directory, const Load& load) {
     std::filesystem::create_directories(directory);
     const auto path = directory / "appends";
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     CHECK(fd >= 0, "the file opens");
-    const std::string group(kBytes * kGroup, 'r');
+    const std::string group(load.bytes * load.group, 'r');
     const auto start = Clock::now();
-    for (std::uint32_t at = 0; at < items; at += kGroup) {
+    for (std::uint32_t at = 0; at < load.items; at += load.group) {
         CHECK(::write(fd, group.data(), group.size()) == static_cast<ssize_t>(group.size()), "written");
         CHECK(::fdatasync(fd) == 0, "synced");
     }
-    const double speed = per_second(items, start);
+    const double speed = per_second(load.items, start);
     ::close(fd);
     std::filesystem::remove_all(directory);
     return speed;
@@ -229,17 +242,25 @@ std::string row(std::string_view name, const std::vector<double>& ours, const st
 
 int main(int count, char** arguments) {
     std::string json_path;
+    bool drains = false;
     std::filesystem::path directory = std::filesystem::temp_directory_path();
     for (int at = 1; at + 1 < count; at += 2) {
         const std::string_view name = arguments[at];
         if (name == "--json") json_path = arguments[at + 1];
         if (name == "--dir") directory = arguments[at + 1];
+        if (name == "--drain") drains = true;
     }
-    if (json_path.empty()) {
-        std::fputs("usage: store_bench --json FILE [--dir DIR]\n", stderr);
+    if (json_path.empty() && !drains) {
+        std::fputs("usage: store_bench --json FILE | --drain yes [--dir DIR]\n", stderr);
         return 2;
     }
     directory /= fmt::format("sheaf-store-bench-{}", ::getpid());
+    if (drains) {
+        fmt::print("{{\"completed\":{:.0f},", run_ours(directory / "ours", kDrain).completed);
+        fmt::print("\"appends\":{:.0f}}}\n", run_appends(directory / "appends", kDrain));
+        std::filesystem::remove_all(directory);
+        return 0;
+    }
 
     std::vector<double> in;
     std::vector<double> alone;
@@ -248,10 +269,10 @@ int main(int count, char** arguments) {
     std::vector<double> rows_completed;
     std::vector<double> appended;
     for (int pair = 0; pair < kPairs; ++pair) {
-        const Speed one = run_ours(directory / "ours", kItems, 1);
+        const Speed one = run_ours(directory / "ours", {});
         const Speed rows = run_rows(directory / "rows", kItems);
-        const Speed many = run_ours(directory / "ours", kItems, kCallers);
-        const double appends = run_appends(directory / "appends", kItems);
+        const Speed many = run_ours(directory / "ours", {.callers = kCallers});
+        const double appends = run_appends(directory / "appends", {});
         fmt::print(stderr,
                    "pair {}: in {:.0f}/s (rows {:.0f}), completed {:.0f}/s by one, {:.0f}/s by {} (rows "
                    "{:.0f}, appends {:.0f})\n",

@@ -41,5 +41,8 @@ add_library(sheaf_seccomp ALIAS PkgConfig::SECCOMP)
 pkg_check_modules(TESSERACT REQUIRED IMPORTED_TARGET tesseract lept)
 add_library(sheaf_tesseract ALIAS PkgConfig::TESSERACT)
 
+pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq)
+add_library(sheaf_libpq ALIAS PkgConfig::LIBPQ)
+
 # Only the tests need it: a machine that builds the program alone does without.
 find_package(GTest QUIET)

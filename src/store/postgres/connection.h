@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include <libpq-fe.h>
+#include <postgresql/libpq-fe.h>
 
 #include "base/clock.h"
 #include "base/result.h"

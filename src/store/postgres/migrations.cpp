@@ -12,7 +12,7 @@ namespace {
 
 // Number n is at place n - 1. Never edit one that was released; add the next.
 constexpr std::array kMigrations{migrations::k0001Initial};
-constexpr const char* kVersions = "CREATE TABLE sheaf_schema(version integer PRIMARY KEY)";
+constexpr const char* kVersions = "CREATE TABLE IF NOT EXISTS sheaf_schema(version integer PRIMARY KEY)";
 
 Result<std::int64_t> number_of(Result<Rows> rows) {
     if (!rows) return std::unexpected(rows.error());
@@ -27,12 +27,9 @@ Result<std::int64_t> schema_version(Connection& db) {
 
 Result<> bring_up_to_date(Connection& db) {
     if (const auto locked = db.query(sql::kLockSchema); !locked) return std::unexpected(locked.error());
-    const auto has_versions = number_of(db.query(sql::kHasVersions));
-    if (!has_versions) return std::unexpected(has_versions.error());
-    if (*has_versions == 0) {
-        if (const auto made = db.execute(kVersions); !made) return made;
-    }
-    const auto version = schema_version(db);
+    // Not by looking first: what we knew of the tables may be from before the lock was ours.
+    if (const auto made = db.execute(kVersions); !made) return made;
+    const auto version = number_of(db.query(sql::kSchemaVersion));
     if (!version) return std::unexpected(version.error());
     if (*version > static_cast<std::int64_t>(kMigrations.size())) {
         return fail(ErrorCode::unavailable, fmt::format("the database has schema {}, this program knows {}",

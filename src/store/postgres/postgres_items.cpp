@@ -125,7 +125,8 @@ private:
     std::vector<BatchRow> rows_;
 };
 
-Result<std::vector<ItemId>> prolong(Connection& db, std::span<const core::Lease> leases, Timestamp until) {
+Result<std::vector<ItemId>> prolong(Engine& engine, Connection& db, std::span<const core::Lease> leases,
+                                    Timestamp until) {
     std::vector<std::string> batches;
     std::vector<std::int64_t> ordinals;
     std::vector<std::int64_t> epochs;
@@ -134,7 +135,7 @@ Result<std::vector<ItemId>> prolong(Connection& db, std::span<const core::Lease>
         ordinals.push_back(lease.item.id.ordinal);
         epochs.push_back(lease.epoch);
     }
-    auto rows = db.query(sql::kRenewLeases, batches, ordinals, epochs, until);
+    auto rows = db.query(sql::kRenewLeases, batches, ordinals, epochs, until, engine.node);
     if (!rows) return std::unexpected(rows.error());
     std::vector<ItemId> held;
     while (rows->next()) held.push_back(batch_id(rows->bytes(0)).item(rows->as<std::uint32_t>(1)));
@@ -155,7 +156,7 @@ Result<> give_back(Engine& engine, Connection& db, std::span<const core::Lease> 
         epochs.push_back(lease.epoch);
     }
     if (batches.empty()) return {};
-    db.queue(sql::kReleaseLeases, batches, ordinals, epochs);
+    db.queue(sql::kReleaseLeases, batches, ordinals, epochs, engine.node);
     db.queue(sql::kLookForLeases, batches);
     engine.tell_changed(db);
     return {};
@@ -170,7 +171,7 @@ public:
     Result<FinishReport> record(Engine& engine);
 
 private:
-    Result<> insert();
+    Result<> insert(const std::string& node);
     void count(BatchRow& row);
 
     Connection* db_;
@@ -180,7 +181,7 @@ private:
 };
 
 // Writes those whose lease is still held, and notes which these are.
-Result<> Group::insert() {
+Result<> Group::insert(const std::string& node) {
     std::vector<std::int64_t> batches;
     std::vector<std::int64_t> ordinals;
     std::vector<std::int64_t> epochs;
@@ -204,7 +205,8 @@ Result<> Group::insert() {
         places.try_emplace({row->number, result.item.ordinal, result.epoch}, at);
     }
     if (batches.empty()) return {};
-    auto rows = db_->query(sql::kFinishItems, batches, ordinals, epochs, states, times, lines, checksums);
+    auto rows =
+        db_->query(sql::kFinishItems, batches, ordinals, epochs, states, times, lines, checksums, node);
     if (!rows) return std::unexpected(rows.error());
     while (rows->next())
         report_.recorded[places.at({rows->number(0), rows->number(1), rows->number(2)})] = Recorded::yes;
@@ -238,7 +240,7 @@ Result<FinishReport> Group::record(Engine& engine) {
     auto held = HeldBatches::hold(*db_, results_, [](const ItemResult& result) { return result.item.batch; });
     if (!held) return std::unexpected(held.error());
     held_ = std::move(*held);
-    if (const auto inserted = insert(); !inserted) return std::unexpected(inserted.error());
+    if (const auto inserted = insert(engine.node); !inserted) return std::unexpected(inserted.error());
     for (BatchRow& row : held_.rows()) count(row);
     if (!report_.ended.empty()) engine.tell_changed(*db_);
     return std::move(report_);
@@ -254,7 +256,8 @@ Result<ItemQueue::Claimed> PostgresItems::claim(const ClaimRequest& request) {
 Result<std::vector<ItemId>> PostgresItems::renew(std::span<const core::Lease> leases, Timestamp until) {
     if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
     if (leases.empty()) return {};
-    return engine_->pool.write([&](Connection& db) { return prolong(db, leases, until); }, Durability::lazy);
+    return engine_->pool.write([&](Connection& db) { return prolong(*engine_, db, leases, until); },
+                               Durability::lazy);
 }
 
 Result<> PostgresItems::release(std::span<const core::Lease> leases) {

@@ -200,26 +200,28 @@ inline constexpr const char* kLeaseLost =
     "picked p "
     "JOIN leased l USING (ordinal) ORDER BY p.position";
 inline constexpr const char* kSoonestLease = "SELECT min(expires_at) FROM leases WHERE batch = $1";
-// $1: ids of batches, $2: ordinals, $3: epochs. Waits for nobody: a lease that somebody holds is being ended.
+// $1: ids of batches, $2: ordinals, $3: epochs, $5: whose they are. Waits for nobody: a lease that somebody
+// holds is being ended.
 inline constexpr const char* kRenewLeases =
     "WITH held AS MATERIALIZED (SELECT l.batch, l.ordinal, b.id FROM unnest($1::bytea[], $2::bigint[], "
     "$3::bigint[]) "
     "w(id, ordinal, epoch) JOIN batches b ON b.id = w.id JOIN leases l ON l.batch = b.number AND "
-    "l.ordinal = w.ordinal AND l.epoch = w.epoch FOR UPDATE OF l SKIP LOCKED) "
+    "l.ordinal = w.ordinal AND l.epoch = w.epoch AND l.node = $5 FOR UPDATE OF l SKIP LOCKED) "
     "UPDATE leases l SET expires_at = $4 FROM held h WHERE l.batch = h.batch AND l.ordinal = h.ordinal "
     "RETURNING h.id, l.ordinal";
 // $1: numbers of batches.
 inline constexpr const char* kReleaseLeases =
     "UPDATE leases l SET epoch = l.epoch + 1, attempts = l.attempts - 1, expires_at = 0 "
     "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) w(batch, ordinal, epoch) "
-    "WHERE l.batch = w.batch AND l.ordinal = w.ordinal AND l.epoch = w.epoch";
+    "WHERE l.batch = w.batch AND l.ordinal = w.ordinal AND l.epoch = w.epoch AND l.node = $4";
 inline constexpr const char* kLookForLeases = "UPDATE batches SET leases_end_at = 0 WHERE number = ANY($1)";
-// $1: numbers of batches, $2: ordinals, $3: epochs, $4: states, $5: times, $6: lines, $7: their checksums.
+// $1: numbers of batches, $2: ordinals, $3: epochs, $4: states, $5: times, $6: lines, $7: their checksums,
+// $8: whose the leases are.
 inline constexpr const char* kFinishItems =
     "WITH w AS MATERIALIZED (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], "
     "$5::bigint[], $6::bytea[], $7::bigint[]) w(batch, ordinal, epoch, state, finished_at, line, crc)), "
     "ended AS (DELETE FROM leases l USING w WHERE l.batch = w.batch AND l.ordinal = w.ordinal AND l.epoch = "
-    "w.epoch "
+    "w.epoch AND l.node = $8 "
     "RETURNING l.batch, l.ordinal, l.epoch, w.state, w.finished_at, w.line, w.crc), "
     "kept AS (INSERT INTO results(batch, ordinal, state, finished_at, line_bytes, line_crc, line) "
     "SELECT batch, ordinal, state, finished_at, length(line), crc, line FROM ended) "

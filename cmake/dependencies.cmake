@@ -41,5 +41,10 @@ add_library(sheaf_seccomp ALIAS PkgConfig::SECCOMP)
 pkg_check_modules(TESSERACT REQUIRED IMPORTED_TARGET tesseract lept)
 add_library(sheaf_tesseract ALIAS PkgConfig::TESSERACT)
 
+# Without its include directory, which one module needs and all others would be compiled with: <postgresql/...>.
+pkg_check_modules(LIBPQ REQUIRED libpq)
+add_library(sheaf_libpq INTERFACE)
+target_link_libraries(sheaf_libpq INTERFACE ${LIBPQ_LINK_LIBRARIES})
+
 # Only the tests need it: a machine that builds the program alone does without.
 find_package(GTest QUIET)

@@ -22,6 +22,7 @@ constexpr std::string_view kVersion = "0.1.0";
 struct ServeFlags {
     std::optional<std::string> config;
     std::optional<std::string> data;
+    std::optional<std::string> store;
     std::optional<std::string> listen;
     std::optional<std::string> port_file;
 };
@@ -38,15 +39,33 @@ int run_serve(const ServeFlags& flags) {
         return 2;
     }
     if (flags.data) config->data = *flags.data;
+    if (flags.store) config->store = Secret(*flags.store);
     if (flags.listen) config->listen = *flags.listen;
     if (flags.port_file) config->port_file = *flags.port_file;
     return serve(*config);
 }
 
-std::string default_data() {
-    const auto config = read_config(std::nullopt);
-    return config ? config->data.string() : "data";
-}
+// Where a command that works beside servers finds what they keep.
+struct PlaceFlags {
+    PlaceFlags() {
+        const auto config = read_config(std::nullopt);
+        if (!config) return;
+        data = config->data.string();
+        store = config->store.reveal();
+    }
+    void add_to(CLI::App* command) {
+        command->add_option("--data", data, "The server's data directory (default: $SHEAF_DATA or ./data)")
+            ->type_name("DIR");
+        command
+            ->add_option("--store", store,
+                         "The servers' PostgreSQL database (default: $SHEAF_STORE, or none)")
+            ->type_name("URL");
+    }
+    StorePlace place() const { return {data, Secret(store)}; }
+
+    std::string data = "data";
+    std::string store;
+};
 
 void add_serve(CLI::App& program, ServeFlags& flags, std::function<int()>& chosen) {
     CLI::App* const serve = program.add_subcommand("serve", "Run the server until SIGINT or SIGTERM");
@@ -56,6 +75,11 @@ void add_serve(CLI::App& program, ServeFlags& flags, std::function<int()>& chose
         ->type_name("FILE");
     serve->add_option("--data", flags.data, "Directory for everything durable (default: ./data)")
         ->type_name("DIR");
+    serve
+        ->add_option("--store", flags.store,
+                     "PostgreSQL database that several servers may share: postgres://USER@HOST/DATABASE "
+                     "(default: $SHEAF_STORE, or the data directory)")
+        ->type_name("URL");
     serve
         ->add_option("--listen", flags.listen,
                      "Address to serve on (default: 127.0.0.1:8080; port 0 takes a free one)")
@@ -70,7 +94,7 @@ void add_serve(CLI::App& program, ServeFlags& flags, std::function<int()>& chose
 }
 
 struct KeyFlags {
-    std::string data = default_data();
+    PlaceFlags place;
     std::string account = "default";
     std::string id;
     bool json = false;
@@ -80,32 +104,27 @@ void add_keys(CLI::App& program, KeyFlags& flags, std::function<int()>& chosen) 
     CLI::App* const keys =
         program.add_subcommand("keys", "Create, list and revoke API keys, also while the server runs");
     keys->require_subcommand(1);
-    const auto add_data = [&](CLI::App* command) {
-        command
-            ->add_option("--data", flags.data, "The server's data directory (default: $SHEAF_DATA or ./data)")
-            ->type_name("DIR");
-    };
     CLI::App* const create =
         keys->add_subcommand("create", "Make a key; it is printed once and stored as a hash");
     create->add_option("--account", flags.account, "Whose key it is (default: default)")->type_name("NAME");
     create->add_flag("--json", flags.json, "Print {\"id\",\"account\",\"key\"}");
-    add_data(create);
+    flags.place.add_to(create);
     create->callback(
-        [&] { chosen = [&flags] { return create_key(flags.data, flags.account, flags.json); }; });
+        [&] { chosen = [&flags] { return create_key(flags.place.place(), flags.account, flags.json); }; });
     CLI::App* const list = keys->add_subcommand("list", "Show all keys, without their secrets");
     list->add_flag("--json", flags.json, "One JSON object per line");
-    add_data(list);
-    list->callback([&] { chosen = [&flags] { return list_keys(flags.data, flags.json); }; });
+    flags.place.add_to(list);
+    list->callback([&] { chosen = [&flags] { return list_keys(flags.place.place(), flags.json); }; });
     CLI::App* const revoke = keys->add_subcommand("revoke", "Refuse a key from now on");
     revoke->add_option("id", flags.id, "The key's id, as `sheaf keys list` shows it")
         ->required()
         ->type_name("ID");
-    add_data(revoke);
-    revoke->callback([&] { chosen = [&flags] { return revoke_key(flags.data, flags.id); }; });
+    flags.place.add_to(revoke);
+    revoke->callback([&] { chosen = [&flags] { return revoke_key(flags.place.place(), flags.id); }; });
 }
 
 struct WebhookFlags {
-    std::string data = default_data();
+    PlaceFlags place;
     NewWebhook wanted{.account = "default", .dialect = "twelvelabs", .url = {}, .types = {}};
     std::string id;
     DeliveryFilter filter;
@@ -118,9 +137,7 @@ void add_webhooks(CLI::App& program, WebhookFlags& flags, std::function<int()>& 
     webhooks->require_subcommand(1);
     const auto add = [&](const char* name, const char* what, auto run) {
         CLI::App* const command = webhooks->add_subcommand(name, what);
-        command
-            ->add_option("--data", flags.data, "The server's data directory (default: $SHEAF_DATA or ./data)")
-            ->type_name("DIR");
+        flags.place.add_to(command);
         command->callback([&chosen, run] { chosen = run; });
         return command;
     };
@@ -129,8 +146,9 @@ void add_webhooks(CLI::App& program, WebhookFlags& flags, std::function<int()>& 
             ->required()
             ->type_name("ID");
     };
-    CLI::App* const create = add("add", "Tell a URL what ends; its secret is printed once",
-                                 [&flags] { return add_webhook(flags.data, flags.wanted, flags.json); });
+    CLI::App* const create = add("add", "Tell a URL what ends; its secret is printed once", [&flags] {
+        return add_webhook(flags.place.place(), flags.wanted, flags.json);
+    });
     create->add_option("url", flags.wanted.url, "Where events are posted to")->required()->type_name("URL");
     create->add_option("--account", flags.wanted.account, "Whose batches it hears of (default: default)")
         ->type_name("NAME");
@@ -143,23 +161,24 @@ void add_webhooks(CLI::App& program, WebhookFlags& flags, std::function<int()>& 
         ->type_name("TYPE");
     create->add_flag("--json", flags.json, "Print the webhook with its secret as JSON");
     CLI::App* const list = add("list", "Show all webhooks, without their secrets",
-                               [&flags] { return list_webhooks(flags.data, flags.json); });
+                               [&flags] { return list_webhooks(flags.place.place(), flags.json); });
     list->add_flag("--json", flags.json, "One JSON object per line");
     add_id(add("test", "Send a test event and wait for the answer",
-               [&flags] { return test_webhook(flags.data, flags.id); }));
-    CLI::App* const rotate = add("rotate", "Sign with a new secret from now on, which is printed once",
-                                 [&flags] { return rotate_webhook(flags.data, flags.id, flags.json); });
+               [&flags] { return test_webhook(flags.place.place(), flags.id); }));
+    CLI::App* const rotate =
+        add("rotate", "Sign with a new secret from now on, which is printed once",
+            [&flags] { return rotate_webhook(flags.place.place(), flags.id, flags.json); });
     add_id(rotate);
     rotate->add_flag("--json", flags.json, "Print the webhook with its secret as JSON");
     add_id(add("enable", "Send again what it is to be told",
-               [&flags] { return enable_webhook(flags.data, flags.id, true); }));
+               [&flags] { return enable_webhook(flags.place.place(), flags.id, true); }));
     add_id(add("disable", "Send nothing until it is enabled; what waits keeps waiting",
-               [&flags] { return enable_webhook(flags.data, flags.id, false); }));
+               [&flags] { return enable_webhook(flags.place.place(), flags.id, false); }));
     add_id(add("remove", "Forget a webhook and give up what waits for it",
-               [&flags] { return remove_webhook(flags.data, flags.id); }));
+               [&flags] { return remove_webhook(flags.place.place(), flags.id); }));
     CLI::App* const deliveries =
         add("deliveries", "Show what was sent, newest first, and what waits",
-            [&flags] { return list_deliveries(flags.data, flags.filter, flags.json); });
+            [&flags] { return list_deliveries(flags.place.place(), flags.filter, flags.json); });
     deliveries->add_option("id", flags.filter.webhook, "Only of this webhook")->type_name("ID");
     deliveries->add_flag("--undelivered", flags.filter.undelivered_only, "Only what was not delivered (yet)");
     deliveries->add_option("--count", flags.filter.count, "How many at most (default: 50)")->type_name("N");

@@ -298,6 +298,8 @@ void check_models(const std::vector<ModelConfig>& models, Settings& root) {
 void read_environment(Config& config) {
     if (const char* const value = std::getenv("SHEAF_LISTEN")) config.listen = value;
     if (const char* const value = std::getenv("SHEAF_DATA")) config.data = value;
+    if (const char* const value = std::getenv("SHEAF_STORE")) config.store = Secret(value);
+    if (const char* const value = std::getenv("SHEAF_SHARED")) config.shared = value;
     if (const char* const value = std::getenv("SHEAF_PUBLIC_URL")) config.public_url = value;
 }
 
@@ -309,10 +311,20 @@ Result<Config> config_from(const toml::table& table) {
     root.read("listen", config.listen);
     root.read("data", data);
     config.data = data;
+    std::string store;
+    root.read("store", store);
+    if (const auto usable = check_store_url(store); !usable)
+        root.complain("store: " + usable.error().message);
+    config.store = Secret(std::move(store));
+    std::string shared;
+    root.read("shared", shared);
+    config.shared = shared;
     root.read("public_url", config.public_url);
     root.read("log_level", level);
     root.read_milliseconds("stop_grace_s", config.stop_grace, 0s, 24h);
-    root.read_milliseconds("lease_s", config.lease_time, 1s, 24h);
+    std::chrono::milliseconds lease_time{};
+    root.read_milliseconds("lease_s", lease_time, 1s, 24h);
+    if (lease_time > 0ms) config.lease_time = lease_time;
     root.read("requests_per_minute", config.requests_per_minute, {0, 1e9});
     if (auto parsed = parse_level(level))
         config.log_level = *parsed;

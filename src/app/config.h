@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/store_place.h"
 #include "backend/backends.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -39,12 +40,14 @@ struct ModelConfig {
 struct Config {
     std::string listen = "127.0.0.1:8080";
     std::filesystem::path data = "data";
-    std::string public_url;  // how clients reach us, if not by the Host they send
+    Secret store;                  // a PostgreSQL database; empty: the data directory
+    std::filesystem::path shared;  // of all nodes: uploaded bytes, the signing key; empty: the data directory
+    std::string public_url;        // how clients reach us, if not by the Host they send
     std::filesystem::path port_file;
     log::Level log_level = log::Level::info;
     std::chrono::milliseconds stop_grace{30'000};
-    std::chrono::milliseconds lease_time{60'000};
-    std::uint32_t requests_per_minute = 0;  // per account; 0: no limit
+    std::optional<std::chrono::milliseconds> lease_time;  // nullopt: what suits the store
+    std::uint32_t requests_per_minute = 0;                // per account; 0: no limit
     service::Limits limits;
     dialect::anthropic::Limits anthropic;
     dialect::openai::Limits openai;
@@ -57,6 +60,9 @@ struct Config {
     fetch::PostPolicy webhook_posts;
     webhook::SenderPolicy webhooks;
     std::vector<ModelConfig> models;  // never empty: the embedded default stands in
+
+    StorePlace store_place() const { return {data, store}; }
+    const std::filesystem::path& shared_directory() const { return shared.empty() ? data : shared; }
 };
 
 // "127.0.0.1:8080", "[::1]:0", "localhost:8080"

@@ -1,5 +1,6 @@
 #include "app/engine.h"
 
+#include <cerrno>
 #include <thread>
 
 #include <fcntl.h>
@@ -18,7 +19,6 @@
 #include "scheduler/reaper.h"
 #include "scheduler/runner.h"
 #include "service/files.h"
-#include "store/stores.h"
 #include "webhook/sender.h"
 
 namespace sheaf::app {
@@ -28,18 +28,30 @@ constexpr std::size_t kStoreThreads = 4;
 constexpr std::size_t kFileThreads = 4;
 constexpr std::size_t kFetchThreads = 4;
 constexpr std::chrono::milliseconds kResumeEvery{5'000};
+constexpr std::size_t kSigningKeyBytes = 32;
+
+Result<Secret> read_signing_key(const std::filesystem::path& path) {
+    auto text = read_text_file(path);
+    if (!text) return std::unexpected(text.error());
+    if (text->size() == 2 * kSigningKeyBytes) return Secret(std::move(*text));
+    return fail(ErrorCode::unavailable, "The signing key " + path.string() + " is not whole; remove it.");
+}
 
 // The key that signs presigned URLs: made at the first start, kept over restarts, readable by the owner
 // alone.
 Result<Secret> read_or_make_signing_key(const std::filesystem::path& path) {
-    if (auto text = read_text_file(path)) return Secret(std::move(*text));
-    std::array<unsigned char, 32> bytes{};
+    if (std::filesystem::exists(path)) return read_signing_key(path);
+    std::error_code ignored;
+    std::filesystem::create_directories(path.parent_path(), ignored);
+    std::array<unsigned char, kSigningKeyBytes> bytes{};
     fill_random(bytes.data(), bytes.size());
     const std::string key = to_hex(bytes);
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     const bool written = fd >= 0 && ::write(fd, key.data(), key.size()) == static_cast<ssize_t>(key.size()) &&
                          ::fsync(fd) == 0;
     if (fd >= 0) ::close(fd);
+    // Another node was quicker.
+    if (fd < 0 && errno == EEXIST) return read_signing_key(path);
     if (!written)
         return fail(ErrorCode::unavailable, "The signing key " + path.string() + " cannot be written.");
     return Secret(key);
@@ -73,6 +85,14 @@ Result<scheduler::Models> make_models(const Config& config, async::Executor exec
                                                         .retry = model.retry});
     }
     return models;
+}
+
+// Of several nodes one may die: what it ran is run elsewhere when its leases are over, and looked for each 5
+// s.
+std::chrono::milliseconds lease_time(const Config& config) {
+    constexpr std::chrono::milliseconds kAlone{60'000};
+    constexpr std::chrono::milliseconds kOfSeveral{15'000};
+    return config.lease_time.value_or(config.store_place().is_shared() ? kOfSeveral : kAlone);
 }
 
 media::FfmpegOptions media_options(const Config& config) {
@@ -151,13 +171,13 @@ struct Engine::Parts {
 };
 
 Result<> Engine::Parts::open_stores() {
-    auto opened = store::open_sqlite_store({.directory = config.data});
+    auto opened = open_store(config.store_place());
     if (!opened) return std::unexpected(opened.error());
     store = std::move(*opened);
-    auto local = blob::open_local_blobs(config.data / "blobs");
+    auto local = blob::open_local_blobs(config.shared_directory() / "blobs");
     if (!local) return std::unexpected(local.error());
     blobs = std::move(*local);
-    auto key = read_or_make_signing_key(config.data / "signing.key");
+    auto key = read_or_make_signing_key(config.shared_directory() / "signing.key");
     if (!key) return std::unexpected(key.error());
     signing_key = std::move(*key);
     auto made = fetch::make_curl_fetcher(config.fetch);
@@ -196,7 +216,7 @@ Result<> Engine::Parts::build_scheduler() {
                                      .runner = runner.get(),
                                      .codecs = known,
                                      .clock = &clock,
-                                     .lease_for = config.lease_time,
+                                     .lease_for = lease_time(config),
                                      .on_ended =
                                          [this] {
                                              publisher->wake();
@@ -368,12 +388,18 @@ Result<std::unique_ptr<Engine>> Engine::make(const Config& config, async::Execut
     if (auto built = parts->build_scheduler(); !built) return std::unexpected(built.error());
     if (auto built = parts->build_sender(); !built) return std::unexpected(built.error());
     parts->build_services();
+    parts->store->on_change([dispatcher = parts->dispatcher.get(), sender = parts->sender.get()] {
+        dispatcher->wake();
+        sender->wake();
+    });
     return std::unique_ptr<Engine>(new Engine(std::move(parts)));
 }
 
 Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-Engine::~Engine() = default;
+Engine::~Engine() {
+    parts_->store->on_change({});
+}
 
 Result<> Engine::listen(const std::string& host, std::uint16_t port) {
     return parts_->server->listen(host, port);

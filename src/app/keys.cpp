@@ -6,7 +6,6 @@
 
 #include "jsonl/writer.h"
 #include "service/accounts.h"
-#include "store/stores.h"
 
 namespace sheaf::app {
 namespace {
@@ -16,18 +15,14 @@ int complain(const Error& error) {
     return error.code == ErrorCode::invalid ? 2 : error.code == ErrorCode::not_found ? 4 : 3;
 }
 
-Result<std::unique_ptr<store::Store>> open_beside_the_server(const std::filesystem::path& data) {
-    return store::open_sqlite_store({.directory = data, .exclusive = false});
-}
-
 }  // namespace
 
-int create_key(const std::filesystem::path& data, const std::string& account, bool json) {
+int create_key(const StorePlace& place, const std::string& account, bool json) {
     if (!service::is_account_name(account)) {
         return complain({.code = ErrorCode::invalid,
                          .message = "An account's name has 1 to 64 of the characters A-Z a-z 0-9 _ . -"});
     }
-    auto store = open_beside_the_server(data);
+    auto store = open_store_beside_servers(place);
     if (!store) return complain(store.error());
     const service::NewKey key = service::make_key({account}, SystemClock{}.now());
     if (auto inserted = (*store)->keys().insert(key.stored); !inserted) return complain(inserted.error());
@@ -49,8 +44,8 @@ int create_key(const std::filesystem::path& data, const std::string& account, bo
     return 0;
 }
 
-int list_keys(const std::filesystem::path& data, bool json) {
-    auto store = open_beside_the_server(data);
+int list_keys(const StorePlace& place, bool json) {
+    auto store = open_store_beside_servers(place);
     if (!store) return complain(store.error());
     auto keys = (*store)->keys().list();
     if (!keys) return complain(keys.error());
@@ -74,8 +69,8 @@ int list_keys(const std::filesystem::path& data, bool json) {
     return 0;
 }
 
-int revoke_key(const std::filesystem::path& data, const std::string& id) {
-    auto store = open_beside_the_server(data);
+int revoke_key(const StorePlace& place, const std::string& id) {
+    auto store = open_store_beside_servers(place);
     if (!store) return complain(store.error());
     if (auto revoked = (*store)->keys().revoke(id, SystemClock{}.now()); !revoked) {
         if (revoked.error().code == ErrorCode::not_found) {

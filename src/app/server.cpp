@@ -42,7 +42,7 @@ std::string url_of(const Address& address, std::uint16_t port) {
 }
 
 void say_how_to_use(const std::string& url, const Config& config, const std::optional<Secret>& first_key) {
-    fmt::print("sheaf serves {} (data in {})\n", url, config.data.string());
+    fmt::print("sheaf serves {} (data in {})\n", url, shown_store(config.store_place()));
     if (first_key) {
         fmt::print(
             "\nFirst start: this key of the account \"default\" was made. It is shown only now.\n\n"

@@ -13,7 +13,6 @@
 #include "fetch/fetch.h"
 #include "jsonl/writer.h"
 #include "service/accounts.h"
-#include "store/stores.h"
 #include "webhook/signature.h"
 
 namespace sheaf::app {
@@ -36,10 +35,6 @@ Error no_webhook(const std::string& id) {
     return {ErrorCode::not_found,
             "There is no webhook with the id \"" + id + "\"; `sheaf webhooks list` shows them.",
             {}};
-}
-
-Result<std::unique_ptr<store::Store>> open_beside_the_server(const std::filesystem::path& data) {
-    return store::open_sqlite_store({.directory = data, .exclusive = false});
 }
 
 Result<store::Webhook> find_webhook(store::Outbox& outbox, const std::string& id) {
@@ -173,10 +168,10 @@ Result<std::optional<store::Delivery>> send_test(store::Outbox& outbox, const st
 
 }  // namespace
 
-int add_webhook(const std::filesystem::path& data, const NewWebhook& wanted, bool json) {
+int add_webhook(const StorePlace& place, const NewWebhook& wanted, bool json) {
     const auto form = check(wanted);
     if (!form) return complain(form.error());
-    auto store = open_beside_the_server(data);
+    auto store = open_store_beside_servers(place);
     if (!store) return complain(store.error());
     const Timestamp now = SystemClock{}.now();
     const store::Webhook webhook{.id = WebhookId::make(now),
@@ -191,8 +186,8 @@ int add_webhook(const std::filesystem::path& data, const NewWebhook& wanted, boo
     return 0;
 }
 
-int list_webhooks(const std::filesystem::path& data, bool json) {
-    auto store = open_beside_the_server(data);
+int list_webhooks(const StorePlace& place, bool json) {
+    auto store = open_store_beside_servers(place);
     if (!store) return complain(store.error());
     const auto webhooks = (*store)->outbox().webhooks();
     if (!webhooks) return complain(webhooks.error());
@@ -209,8 +204,8 @@ int list_webhooks(const std::filesystem::path& data, bool json) {
     return 0;
 }
 
-int rotate_webhook(const std::filesystem::path& data, const std::string& id, bool json) {
-    auto store = open_beside_the_server(data);
+int rotate_webhook(const StorePlace& place, const std::string& id, bool json) {
+    auto store = open_store_beside_servers(place);
     if (!store) return complain(store.error());
     auto webhook = find_webhook((*store)->outbox(), id);
     if (!webhook) return complain(webhook.error());
@@ -224,8 +219,8 @@ int rotate_webhook(const std::filesystem::path& data, const std::string& id, boo
     return 0;
 }
 
-int enable_webhook(const std::filesystem::path& data, const std::string& id, bool enabled) {
-    auto store = open_beside_the_server(data);
+int enable_webhook(const StorePlace& place, const std::string& id, bool enabled) {
+    auto store = open_store_beside_servers(place);
     if (!store) return complain(store.error());
     const auto webhook = find_webhook((*store)->outbox(), id);
     if (!webhook) return complain(webhook.error());
@@ -235,8 +230,8 @@ int enable_webhook(const std::filesystem::path& data, const std::string& id, boo
     return 0;
 }
 
-int remove_webhook(const std::filesystem::path& data, const std::string& id) {
-    auto store = open_beside_the_server(data);
+int remove_webhook(const StorePlace& place, const std::string& id) {
+    auto store = open_store_beside_servers(place);
     if (!store) return complain(store.error());
     const auto webhook = find_webhook((*store)->outbox(), id);
     if (!webhook) return complain(webhook.error());
@@ -246,14 +241,14 @@ int remove_webhook(const std::filesystem::path& data, const std::string& id) {
     return 0;
 }
 
-int test_webhook(const std::filesystem::path& data, const std::string& id) {
-    auto store = open_beside_the_server(data);
+int test_webhook(const StorePlace& place, const std::string& id) {
+    auto store = open_store_beside_servers(place);
     if (!store) return complain(store.error());
     const auto delivery = send_test((*store)->outbox(), id);
     if (!delivery) return complain(delivery.error());
     if (!*delivery)
         return complain(
-            {ErrorCode::unavailable, "No server sent it in time; does one run on this data?", {}});
+            {ErrorCode::unavailable, "No server sent it in time; does one run on this store?", {}});
     if (!(*delivery)->delivered) {
         fmt::print(stderr, "sheaf webhooks: {}\n", (*delivery)->last_error);
         return 1;
@@ -262,8 +257,8 @@ int test_webhook(const std::filesystem::path& data, const std::string& id) {
     return 0;
 }
 
-int list_deliveries(const std::filesystem::path& data, const DeliveryFilter& filter, bool json) {
-    auto store = open_beside_the_server(data);
+int list_deliveries(const StorePlace& place, const DeliveryFilter& filter, bool json) {
+    auto store = open_store_beside_servers(place);
     if (!store) return complain(store.error());
     store::DeliveryQuery query{.undelivered_only = filter.undelivered_only, .count = filter.count};
     if (!filter.webhook.empty()) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "store/assets.h"
 #include "store/batches.h"
 #include "store/files.h"
@@ -22,6 +24,10 @@ public:
     // An error once the store has stopped accepting writes (a failed sync): the process should end and start
     // anew.
     virtual Result<> health() = 0;
+    // Calls `changed`, on a thread of the store's, when others may have changed what there is to do: batches
+    // came, were canceled, ended. It must only wake. Empty: nobody is called any more, from when this
+    // returns. Never called where this object alone writes.
+    virtual void on_change(std::function<void()> changed) { (void)changed; }
 };
 
 }  // namespace sheaf::store

@@ -1,0 +1,282 @@
+#include "store/postgres/postgres_items.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "store/postgres/batch_row.h"
+#include "store/postgres/postgres_outbox.h"
+#include "store/postgres/statements.h"
+
+namespace sheaf::store::postgres {
+namespace {
+
+// How much may still be claimed.
+struct Allowance {
+    std::uint32_t count = 0;
+    std::uint64_t bytes = 0;
+    bool is_first = true;  // nothing was taken yet: one item is, however large it be
+};
+
+void take_rows(Rows& rows, const ClaimRequest& request, Allowance& allowance, ItemQueue::Claimed& claimed) {
+    while (rows.next()) {
+        core::Lease lease;
+        lease.item.id = request.batch.item(rows.as<std::uint32_t>(0));
+        if (!rows.is_null(1)) lease.item.custom_id = rows.text(1);
+        lease.item.subject.text = rows.text(2);
+        lease.item.state = core::ItemState::running;
+        lease.epoch = rows.as<std::uint32_t>(5);
+        lease.attempt = rows.as<std::uint32_t>(6);
+        lease.expires_at = request.now + request.lease_for;
+        lease.prefix = rows.as<std::uint64_t>(7);
+        const std::string_view body = rows.bytes(3);
+        const bool is_sound = crc32c(body) == rows.as<std::uint32_t>(4);
+        if (is_sound) lease.body = body;
+        --allowance.count;
+        allowance.bytes -= std::min<std::uint64_t>(allowance.bytes, body.size());
+        allowance.is_first = false;
+        (is_sound ? claimed.leases : claimed.damaged).push_back(std::move(lease));
+    }
+}
+
+Result<> take_lost(Engine& engine, Connection& db, const ClaimRequest& request, BatchRow& row,
+                   Allowance& allowance, ItemQueue::Claimed& claimed) {
+    if (!row.leases_end_at || *row.leases_end_at > request.now) return {};
+    const std::uint32_t count_max = allowance.count;
+    auto rows = db.query(sql::kLeaseLost, row.number, request.now, count_max, allowance.bytes,
+                         request.now + request.lease_for, engine.node);
+    if (!rows) return std::unexpected(rows.error());
+    const auto taken = static_cast<std::uint32_t>(rows->count());
+    take_rows(*rows, request, allowance, claimed);
+    auto soonest = db.query(sql::kSoonestLease, row.number);
+    if (!soonest) return std::unexpected(soonest.error());
+    (void)soonest->next();
+    row.leases_end_at = soonest->time_or_null(0);
+    // Of those that ended some may be left for want of room: then nothing that is queued comes before them.
+    const bool is_more_left = taken > 0 && row.leases_end_at && *row.leases_end_at <= request.now;
+    if (is_more_left) allowance.count = 0;
+    return {};
+}
+
+Result<> take_queued(Engine& engine, Connection& db, const ClaimRequest& request, BatchRow& row,
+                     Allowance& allowance, ItemQueue::Claimed& claimed) {
+    core::Batch& batch = row.batch;
+    if (batch.state == core::BatchState::canceling || batch.counts.queued == 0 || allowance.count == 0)
+        return {};
+    const std::int64_t always = allowance.is_first ? std::int64_t{row.cursor} : -1;
+    const Timestamp until = request.now + request.lease_for;
+    auto rows = db.query(sql::kLeaseQueued, row.number, row.cursor, allowance.count, allowance.bytes, until,
+                         engine.node, always);
+    if (!rows) return std::unexpected(rows.error());
+    const auto count = static_cast<std::uint32_t>(rows->count());
+    if (count == 0) return {};
+    take_rows(*rows, request, allowance, claimed);
+    row.cursor += count;
+    row.leases_end_at = std::min(row.leases_end_at.value_or(until), until);
+    if (batch.state == core::BatchState::accepted)
+        batch = *core::after_event(std::move(batch), core::BatchEvent::started, request.now);
+    batch.counts.queued -= count;
+    batch.counts.running += count;
+    return {};
+}
+
+Result<ItemQueue::Claimed> take(Engine& engine, Connection& db, const ClaimRequest& request) {
+    ItemQueue::Claimed claimed;
+    auto row = hold_batch(db, request.batch);
+    if (!row) return std::unexpected(row.error());
+    if (row->batch.state == core::BatchState::ended) return claimed;
+    constexpr std::uint64_t kBytesMost = std::numeric_limits<std::int64_t>::max();
+    Allowance allowance{request.count_max, std::min(request.body_bytes_max, kBytesMost)};
+    const BatchRow before = *row;
+    if (const auto lost = take_lost(engine, db, request, *row, allowance, claimed); !lost)
+        return std::unexpected(lost.error());
+    if (const auto queued = take_queued(engine, db, request, *row, allowance, claimed); !queued)
+        return std::unexpected(queued.error());
+    const bool changed = before.cursor != row->cursor || before.leases_end_at != row->leases_end_at;
+    if (changed) update_batch(db, *row);
+    return claimed;
+}
+
+// The batches that a call is about, each held once, in one order for everybody.
+class HeldBatches {
+public:
+    template <class Range, class Project>
+    static Result<HeldBatches> hold(Connection& db, const Range& range, Project id_of) {
+        std::vector<BatchId> ids;
+        for (const auto& each : range) {
+            const BatchId& id = id_of(each);
+            if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
+        }
+        auto rows = db.query(sql::kHoldBatches, all_id_bytes(ids));
+        if (!rows) return std::unexpected(rows.error());
+        HeldBatches held;
+        while (rows->next()) held.rows_.push_back(read_batch(*rows));
+        return held;
+    }
+    BatchRow* find(const BatchId& id) {
+        const auto found = std::ranges::find(rows_, id, [](const BatchRow& row) { return row.batch.id; });
+        return found == rows_.end() ? nullptr : &*found;
+    }
+    std::vector<BatchRow>& rows() { return rows_; }
+
+private:
+    std::vector<BatchRow> rows_;
+};
+
+Result<std::vector<ItemId>> prolong(Engine& engine, Connection& db, std::span<const core::Lease> leases,
+                                    Timestamp until) {
+    std::vector<std::string> batches;
+    std::vector<std::int64_t> ordinals;
+    std::vector<std::int64_t> epochs;
+    for (const core::Lease& lease : leases) {
+        batches.push_back(id_bytes(lease.item.id.batch));
+        ordinals.push_back(lease.item.id.ordinal);
+        epochs.push_back(lease.epoch);
+    }
+    auto rows = db.query(sql::kRenewLeases, batches, ordinals, epochs, until, engine.node);
+    if (!rows) return std::unexpected(rows.error());
+    std::vector<ItemId> held;
+    while (rows->next()) held.push_back(batch_id(rows->bytes(0)).item(rows->as<std::uint32_t>(1)));
+    return held;
+}
+
+Result<> give_back(Engine& engine, Connection& db, std::span<const core::Lease> leases) {
+    auto held = HeldBatches::hold(db, leases, [](const core::Lease& lease) { return lease.item.id.batch; });
+    if (!held) return std::unexpected(held.error());
+    std::vector<std::int64_t> batches;
+    std::vector<std::int64_t> ordinals;
+    std::vector<std::int64_t> epochs;
+    for (const core::Lease& lease : leases) {
+        const BatchRow* const row = held->find(lease.item.id.batch);
+        if (row == nullptr) continue;
+        batches.push_back(row->number);
+        ordinals.push_back(lease.item.id.ordinal);
+        epochs.push_back(lease.epoch);
+    }
+    if (batches.empty()) return {};
+    db.queue(sql::kReleaseLeases, batches, ordinals, epochs, engine.node);
+    db.queue(sql::kLookForLeases, batches);
+    engine.tell_changed(db);
+    return {};
+}
+
+// A group of results on its way into the database.
+class Group {
+public:
+    Group(Connection& db, std::span<const ItemResult> results) : db_(&db), results_(results) {
+        report_.recorded.assign(results.size(), Recorded::lease_lost);
+    }
+    Result<FinishReport> record(Engine& engine);
+
+private:
+    Result<> insert(const std::string& node);
+    void count(BatchRow& row);
+
+    Connection* db_;
+    std::span<const ItemResult> results_;
+    HeldBatches held_;
+    FinishReport report_;
+};
+
+// Writes those whose lease is still held, and notes which these are.
+Result<> Group::insert(const std::string& node) {
+    std::vector<std::int64_t> batches;
+    std::vector<std::int64_t> ordinals;
+    std::vector<std::int64_t> epochs;
+    std::vector<std::int64_t> states;
+    std::vector<std::int64_t> times;
+    std::vector<std::string_view> lines;
+    std::vector<std::int64_t> checksums;
+    std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::size_t>
+        places;  // the first of equal ones
+    for (std::size_t at = 0; at < results_.size(); ++at) {
+        const ItemResult& result = results_[at];
+        const BatchRow* const row = held_.find(result.item.batch);
+        if (row == nullptr) continue;
+        batches.push_back(row->number);
+        ordinals.push_back(result.item.ordinal);
+        epochs.push_back(result.epoch);
+        states.push_back(static_cast<std::int64_t>(result.state));
+        times.push_back(result.finished_at.time_since_epoch().count());
+        lines.emplace_back(result.line);
+        checksums.push_back(crc32c(result.line));
+        places.try_emplace({row->number, result.item.ordinal, result.epoch}, at);
+    }
+    if (batches.empty()) return {};
+    auto rows =
+        db_->query(sql::kFinishItems, batches, ordinals, epochs, states, times, lines, checksums, node);
+    if (!rows) return std::unexpected(rows.error());
+    while (rows->next())
+        report_.recorded[places.at({rows->number(0), rows->number(1), rows->number(2)})] = Recorded::yes;
+    return {};
+}
+
+void Group::count(BatchRow& row) {
+    std::vector<std::int64_t> ordinals;
+    std::vector<std::int64_t> times;
+    for (std::size_t at = 0; at < results_.size(); ++at) {
+        const ItemResult& result = results_[at];
+        if (report_.recorded[at] != Recorded::yes || result.item.batch != row.batch.id) continue;
+        ordinals.push_back(result.item.ordinal);
+        times.push_back(result.finished_at.time_since_epoch().count());
+        --row.batch.counts.running;
+        ++row.batch.counts.of(result.state);
+        row.batch.usage += result.usage;
+        if (row.batch.counts.unfinished() == 0)
+            row.batch =
+                *core::after_event(std::move(row.batch), core::BatchEvent::drained, result.finished_at);
+    }
+    if (ordinals.empty()) return;
+    update_batch(*db_, row);
+    if (row.batch.item_events != core::ItemEvents::none) note_items_ended(*db_, row.batch, ordinals, times);
+    if (row.batch.state != core::BatchState::ended) return;
+    note_batch_ended(*db_, row.batch);
+    report_.ended.push_back(row.batch);
+}
+
+Result<FinishReport> Group::record(Engine& engine) {
+    auto held = HeldBatches::hold(*db_, results_, [](const ItemResult& result) { return result.item.batch; });
+    if (!held) return std::unexpected(held.error());
+    held_ = std::move(*held);
+    if (const auto inserted = insert(engine.node); !inserted) return std::unexpected(inserted.error());
+    for (BatchRow& row : held_.rows()) count(row);
+    if (!report_.ended.empty()) engine.tell_changed(*db_);
+    return std::move(report_);
+}
+
+}  // namespace
+
+Result<ItemQueue::Claimed> PostgresItems::claim(const ClaimRequest& request) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    return engine_->pool.write([&](Connection& db) { return take(*engine_, db, request); }, Durability::lazy);
+}
+
+Result<std::vector<ItemId>> PostgresItems::renew(std::span<const core::Lease> leases, Timestamp until) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    if (leases.empty()) return {};
+    return engine_->pool.write([&](Connection& db) { return prolong(*engine_, db, leases, until); },
+                               Durability::lazy);
+}
+
+Result<> PostgresItems::release(std::span<const core::Lease> leases) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return ready;
+    if (leases.empty()) return {};
+    return engine_->pool.write([&](Connection& db) { return give_back(*engine_, db, leases); },
+                               Durability::lazy);
+}
+
+Result<FinishReport> PostgresItems::finish(std::span<const ItemResult> results) {
+    if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
+    for (const ItemResult& result : results) {
+        const bool is_result =
+            result.state == core::ItemState::succeeded || result.state == core::ItemState::failed;
+        CHECK(is_result, "only succeeded and failed items have a result");
+    }
+    if (results.empty()) return {};
+    return engine_->pool.write([&](Connection& db) { return Group(db, results).record(*engine_); });
+}
+
+}  // namespace sheaf::store::postgres

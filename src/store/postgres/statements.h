@@ -1,0 +1,475 @@
+#pragma once
+
+// All SQL of the store but its schema (migrations/). batch_row.cpp reads the columns in this order.
+#define SHEAF_PG_BATCH_COLUMNS                                                                          \
+    "b.number, b.id, b.account, b.dialect, b.kind, b.model, b.tag, b.state, b.end_reason, b.cursor, "   \
+    "b.queued, "                                                                                        \
+    "b.running, b.succeeded, b.failed, b.canceled, b.expired, b.created_at, b.expires_at, b.purge_at, " \
+    "b.ended_at, "                                                                                      \
+    "b.results_bytes, (SELECT shared FROM batch_shared s WHERE s.batch = b.number), b.input_tokens, "   \
+    "b.output_tokens, b.cached_tokens, b.reasoning_tokens, b.keep_for, b.cancel_requested_at, "         \
+    "b.archive_at, "                                                                                    \
+    "b.archived_at, b.item_events, b.succeeded_first, b.leases_end_at"
+// The state as others see it (migrations/0001_initial.h).
+#define SHEAF_PG_ITEM_STATE "coalesce(r.state, CASE WHEN i.position < b.cursor THEN 1 ELSE 0 END)"
+#define SHEAF_PG_ITEM_COLUMNS "i.ordinal, " SHEAF_PG_ITEM_STATE ", i.custom_id, i.subject, r.finished_at"
+#define SHEAF_PG_ITEMS                                                                                 \
+    " FROM batches b JOIN items i ON i.batch = b.number LEFT JOIN results r ON r.batch = i.batch AND " \
+    "r.ordinal = i.ordinal "
+#define SHEAF_PG_ASSET_COLUMNS                                                                         \
+    "id, account, method, state, filename, source_url, blob_key, bytes, type, mime_type, duration_s, " \
+    "details, user_metadata, error, wants_hls, wants_thumbnail, created_at"
+#define SHEAF_PG_FILE_COLUMNS \
+    "id, account, purpose, filename, bytes, created_at, expires_at, blob_key, batch, start"
+#define SHEAF_PG_FILE_UPLOAD_COLUMNS \
+    "id, account, state, purpose, filename, mime_type, bytes, file_lifetime, file, created_at, expires_at"
+// Without `secret`, `payload` and `token`.
+#define SHEAF_PG_DELIVERY_COLUMNS                                                                    \
+    "d.number, d.event, d.type, d.account, d.form, d.webhook, d.target, d.url, d.batch, d.ordinal, " \
+    "d.created_at, d.attempts, d.attempts_max, d.next_at, d.ended_at, d.delivered, d.last_error"
+#define SHEAF_PG_UPLOAD_COLUMNS                                                                 \
+    "id, account, asset, state, total_bytes, chunk_bytes, created_at, updated_at, expires_at, " \
+    "chunks_reported, bytes_reported"
+
+namespace sheaf::store::postgres::sql {
+
+inline constexpr int kBatchColumnCount = 33;
+
+inline constexpr const char* kBegin = "BEGIN";
+inline constexpr const char* kBeginSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+inline constexpr const char* kCommitLazily = "SET LOCAL synchronous_commit = off";
+inline constexpr const char* kCommit = "COMMIT";
+inline constexpr const char* kRollback = "ROLLBACK";
+
+// What is ours in the database: a schema may be one of several that Sheaf was given.
+#define SHEAF_PG_SCHEMA "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+inline constexpr const char* kLockSchema =
+    "SELECT pg_advisory_xact_lock(hashtext('sheaf migrations'), " SHEAF_PG_SCHEMA
+    "::bigint::bit(32)::integer)";
+inline constexpr const char* kNameChannel = "SELECT 'sheaf_' || " SHEAF_PG_SCHEMA "::text";
+inline constexpr const char* kNotify = "SELECT pg_notify('sheaf_' || " SHEAF_PG_SCHEMA "::text, $1)";
+#undef SHEAF_PG_SCHEMA
+inline constexpr const char* kHasVersions = "SELECT to_regclass('sheaf_schema') IS NOT NULL";
+inline constexpr const char* kSchemaVersion = "SELECT coalesce(max(version), 0) FROM sheaf_schema";
+inline constexpr const char* kStampVersion = "INSERT INTO sheaf_schema(version) VALUES ($1)";
+
+// Batches.
+inline constexpr const char* kFindBatch = "SELECT " SHEAF_PG_BATCH_COLUMNS " FROM batches b WHERE b.id = $1";
+inline constexpr const char* kHoldBatch =
+    "SELECT " SHEAF_PG_BATCH_COLUMNS " FROM batches b WHERE b.id = $1 FOR NO KEY UPDATE";
+// In one order for everybody, so that no two wait for each other.
+inline constexpr const char* kHoldBatches =
+    "SELECT " SHEAF_PG_BATCH_COLUMNS
+    " FROM batches b WHERE b.id = ANY($1) ORDER BY b.number FOR NO KEY UPDATE";
+inline constexpr const char* kNextBatch = "SELECT nextval(pg_get_serial_sequence('batches', 'number'))";
+// The creates of an account that has a limit go one after another.
+inline constexpr const char* kLockAccount = "SELECT pg_advisory_xact_lock($1)";
+inline constexpr const char* kCountActive =
+    "SELECT count(*) FROM batches WHERE account = $1 AND kind = 0 AND state < 3";
+inline constexpr const char* kInsertBatch =
+    "INSERT INTO batches(number, id, account, dialect, kind, model, tag, state, end_reason, queued, "
+    "created_at, "
+    "expires_at, purge_at, ended_at, results_bytes, keep_for, archive_at, item_events) OVERRIDING SYSTEM "
+    "VALUE "
+    "VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
+    "ON CONFLICT (id) DO NOTHING";
+inline constexpr const char* kInsertShared = "INSERT INTO batch_shared(batch, shared) VALUES($1, $2)";
+inline constexpr const char* kUpdateBatch =
+    "UPDATE batches SET state = $2, end_reason = $3, cursor = $4, queued = $5, running = $6, succeeded = $7, "
+    "failed = $8, canceled = $9, expired = $10, ended_at = $11, results_bytes = $12, purge_at = $13, "
+    "cancel_requested_at = $14, archived_at = $15, input_tokens = $16, output_tokens = $17, cached_tokens = "
+    "$18, "
+    "reasoning_tokens = $19, succeeded_first = $20, leases_end_at = $21 WHERE number = $1";
+// $2: empty for all. $4: state * 8 + reason each, or null. $5: tags, or null.
+#define SHEAF_PG_LIST_WHERE                                                                                 \
+    " FROM batches b WHERE b.account = $1 AND ($2 = '' OR b.dialect = $2) AND b.kind = $3 "                 \
+    "AND ($4::bigint[] IS NULL OR b.state * 8 + b.end_reason = ANY($4)) AND ($5::bytea[] IS NULL OR b.tag " \
+    "= ANY($5))"
+inline constexpr const char* kCountBatches = "SELECT count(*)" SHEAF_PG_LIST_WHERE;
+inline constexpr const char* kListBatches = "SELECT " SHEAF_PG_BATCH_COLUMNS SHEAF_PG_LIST_WHERE
+                                            " ORDER BY b.created_at DESC, b.id DESC LIMIT $6 OFFSET $7";
+#undef SHEAF_PG_LIST_WHERE
+inline constexpr const char* kPlaceOfBatch =
+    "SELECT number FROM batches WHERE id = $1 AND account = $2 "
+    "UNION ALL SELECT number FROM batch_places WHERE id = $1 AND account = $2";
+#define SHEAF_PG_BESIDE                                                     \
+    "SELECT " SHEAF_PG_BATCH_COLUMNS                                        \
+    " FROM batches b WHERE b.account = $1 AND ($2 = '' OR b.dialect = $2) " \
+    "AND b.kind = 0 AND b.number < $3 AND b.number > $4 "
+inline constexpr const char* kBatchesNewestFirst = SHEAF_PG_BESIDE "ORDER BY b.number DESC LIMIT $5";
+inline constexpr const char* kBatchesOldestFirst = SHEAF_PG_BESIDE "ORDER BY b.number LIMIT $5";
+#undef SHEAF_PG_BESIDE
+inline constexpr const char* kKeepPlace =
+    "INSERT INTO batch_places(id, account, number, created_at) SELECT id, account, number, created_at FROM "
+    "batches "
+    "WHERE number = $1";
+inline constexpr const char* kForgetPlaces = "DELETE FROM batch_places WHERE created_at <= $1";
+inline constexpr const char* kBatchesToArchive =
+    "SELECT " SHEAF_PG_BATCH_COLUMNS
+    " FROM batches b WHERE b.archive_at <= $1 AND b.archived_at IS NULL AND b.state = 3 "
+    "ORDER BY b.archive_at LIMIT $2";
+inline constexpr const char* kUnfinishedBatches =
+    "SELECT " SHEAF_PG_BATCH_COLUMNS " FROM batches b WHERE b.state < 3 ORDER BY b.created_at, b.id";
+inline constexpr const char* kUnpublishedBatches =
+    "SELECT " SHEAF_PG_BATCH_COLUMNS
+    " FROM batches b WHERE b.state = 3 AND b.results_bytes IS NULL ORDER BY b.ended_at";
+inline constexpr const char* kBatchesToPurge =
+    "SELECT " SHEAF_PG_BATCH_COLUMNS " FROM batches b WHERE b.purge_at <= $1 ORDER BY b.purge_at LIMIT $2";
+inline constexpr const char* kDeleteBatch = "DELETE FROM batches WHERE number = $1";
+inline constexpr const char* kDeleteShared = "DELETE FROM batch_shared WHERE batch = $1";
+inline constexpr const char* kDeleteItems = "DELETE FROM items WHERE batch = $1";
+inline constexpr const char* kDeleteResults = "DELETE FROM results WHERE batch = $1";
+inline constexpr const char* kRemoveFilesOfBatch =
+    "UPDATE files SET removed_at = $2 WHERE batch = $1 AND removed_at IS NULL";
+
+// Items.
+inline constexpr const char* kCopyItems =
+    "COPY items(batch, ordinal, position, prefix, body_bytes, body_crc, subject_key, name_key, custom_id, "
+    "subject, "
+    "body) "
+    "FROM STDIN WITH (FORMAT binary)";
+inline constexpr int kCopyItemsColumns = 11;
+inline constexpr const char* kFindItem =
+    "SELECT " SHEAF_PG_BATCH_COLUMNS ", " SHEAF_PG_ITEM_COLUMNS SHEAF_PG_ITEMS
+    "WHERE b.id = $1 AND i.ordinal = $2";
+inline constexpr const char* kFindNamed =
+    "SELECT " SHEAF_PG_BATCH_COLUMNS ", " SHEAF_PG_ITEM_COLUMNS SHEAF_PG_ITEMS
+    "WHERE b.id = $1 AND i.name_key = $2 AND i.custom_id = $3";
+inline constexpr const char* kItemBody =
+    "SELECT i.body, i.body_crc FROM batches b JOIN items i ON i.batch = b.number WHERE b.id = $1 AND "
+    "i.ordinal = $2";
+inline constexpr const char* kHeadsFrom =
+    "SELECT " SHEAF_PG_ITEM_COLUMNS SHEAF_PG_ITEMS
+    "WHERE b.number = $1 AND i.ordinal >= $2 ORDER BY i.ordinal LIMIT $3";
+// The line of an item that succeeded or failed. $3: how many items; $4: how many bytes of lines, but one item
+// always. The last column tells whether there is an item at all: a batch without any gives one row.
+inline constexpr const char* kLinesFrom =
+    "SELECT p.ordinal, p.state, p.custom_id, p.subject, p.finished_at, p.line, p.line_crc FROM batches b "
+    "LEFT JOIN "
+    "LATERAL (SELECT *, sum(coalesce(q.line_bytes, 0)) OVER (ORDER BY q.ordinal) AS total, "
+    "row_number() OVER (ORDER BY q.ordinal) AS place FROM (SELECT i.ordinal, " SHEAF_PG_ITEM_STATE
+    " AS state, i.custom_id, i.subject, r.finished_at, "
+    "CASE WHEN r.state IN (2, 3) THEN r.line END AS line, CASE WHEN r.state IN (2, 3) THEN r.line_bytes END "
+    "AS "
+    "line_bytes, r.line_crc FROM items i LEFT JOIN results r ON r.batch = i.batch AND r.ordinal = i.ordinal "
+    "WHERE i.batch = b.number AND i.ordinal >= $2 ORDER BY i.ordinal LIMIT $3) q) p "
+    "ON p.total <= $4 OR p.place = 1 WHERE b.id = $1 ORDER BY p.ordinal";
+inline constexpr const char* kItemsDescending =
+    "SELECT " SHEAF_PG_ITEM_COLUMNS SHEAF_PG_ITEMS "WHERE b.number = $1 AND (1 << " SHEAF_PG_ITEM_STATE
+    ") & $2::bigint <> 0 ORDER BY i.ordinal DESC LIMIT $3 OFFSET $4";
+inline constexpr const char* kBatchesOfItems =
+    "SELECT " SHEAF_PG_BATCH_COLUMNS
+    " FROM batches b WHERE b.account = $1 AND b.dialect = $2 AND ($3::bytea IS NULL OR b.tag = $3) "
+    "AND b.archived_at IS NULL ORDER BY b.created_at DESC, b.id DESC";
+#define SHEAF_PG_ABOUT_WHERE                                                             \
+    SHEAF_PG_ITEMS                                                                       \
+    "WHERE i.subject_key = $1 AND i.subject = $2 AND b.account = $3 AND b.dialect = $4 " \
+    "AND ($5::bytea IS NULL OR b.tag = $5) AND (1 << " SHEAF_PG_ITEM_STATE ") & $6::bigint <> 0"
+inline constexpr const char* kCountItemsAbout = "SELECT count(*)" SHEAF_PG_ABOUT_WHERE;
+inline constexpr const char* kItemsAbout =
+    "SELECT " SHEAF_PG_BATCH_COLUMNS ", " SHEAF_PG_ITEM_COLUMNS SHEAF_PG_ABOUT_WHERE
+    " ORDER BY b.created_at DESC, b.id DESC, i.ordinal DESC LIMIT $7 OFFSET $8";
+#undef SHEAF_PG_ABOUT_WHERE
+inline constexpr const char* kCountUnfinishedAbout =
+    "SELECT count(*)" SHEAF_PG_ITEMS
+    "WHERE i.subject_key = $1 AND i.subject = $2 AND b.account = $3 AND r.state IS NULL";
+
+// Leases. Items from the cursor on are queued: $3 of them at most, of $4 bytes together, but that at $7
+// always.
+inline constexpr const char* kLeaseQueued =
+    "WITH candidates AS MATERIALIZED (SELECT ordinal, position, prefix, custom_id, subject, body, body_crc, "
+    "sum(body_bytes) OVER (ORDER BY position) AS total FROM items WHERE batch = $1 AND position >= $2 "
+    "ORDER BY position LIMIT $3), "
+    "picked AS MATERIALIZED (SELECT * FROM candidates WHERE total <= $4 OR position = $7), "
+    "leased AS (INSERT INTO leases(batch, ordinal, epoch, attempts, expires_at, node) "
+    "SELECT $1, ordinal, 1, 1, $5, $6 FROM picked) "
+    "SELECT ordinal, custom_id, subject, body, body_crc, 1, 1, prefix FROM picked ORDER BY position";
+// Those that ended, one always; one that is being renewed this very moment did not end.
+inline constexpr const char* kLeaseLost =
+    "WITH ended AS MATERIALIZED (SELECT ordinal FROM leases WHERE batch = $1 AND expires_at <= $2 ORDER BY "
+    "ordinal "
+    "FOR UPDATE SKIP LOCKED), "
+    "candidates AS MATERIALIZED (SELECT i.*, sum(i.body_bytes) OVER (ORDER BY i.position) AS total, "
+    "row_number() OVER (ORDER BY i.position) AS place FROM ended e JOIN items i ON i.batch = $1 AND "
+    "i.ordinal = e.ordinal "
+    "ORDER BY i.position LIMIT $3), "
+    "picked AS MATERIALIZED (SELECT * FROM candidates WHERE total <= $4 OR place = 1), "
+    "leased AS (UPDATE leases l SET epoch = l.epoch + 1, attempts = l.attempts + 1, expires_at = $5, node = "
+    "$6 "
+    "FROM picked p WHERE l.batch = $1 AND l.ordinal = p.ordinal RETURNING l.ordinal, l.epoch, l.attempts) "
+    "SELECT p.ordinal, p.custom_id, p.subject, p.body, p.body_crc, l.epoch, l.attempts, 0::bigint FROM "
+    "picked p "
+    "JOIN leased l USING (ordinal) ORDER BY p.position";
+inline constexpr const char* kSoonestLease = "SELECT min(expires_at) FROM leases WHERE batch = $1";
+// $1: ids of batches, $2: ordinals, $3: epochs, $5: whose they are. Waits for nobody: a lease that somebody
+// holds is being ended.
+inline constexpr const char* kRenewLeases =
+    "WITH held AS MATERIALIZED (SELECT l.batch, l.ordinal, b.id FROM unnest($1::bytea[], $2::bigint[], "
+    "$3::bigint[]) "
+    "w(id, ordinal, epoch) JOIN batches b ON b.id = w.id JOIN leases l ON l.batch = b.number AND "
+    "l.ordinal = w.ordinal AND l.epoch = w.epoch AND l.node = $5 FOR UPDATE OF l SKIP LOCKED) "
+    "UPDATE leases l SET expires_at = $4 FROM held h WHERE l.batch = h.batch AND l.ordinal = h.ordinal "
+    "RETURNING h.id, l.ordinal";
+// $1: numbers of batches.
+inline constexpr const char* kReleaseLeases =
+    "UPDATE leases l SET epoch = l.epoch + 1, attempts = l.attempts - 1, expires_at = 0 "
+    "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) w(batch, ordinal, epoch) "
+    "WHERE l.batch = w.batch AND l.ordinal = w.ordinal AND l.epoch = w.epoch AND l.node = $4";
+inline constexpr const char* kLookForLeases = "UPDATE batches SET leases_end_at = 0 WHERE number = ANY($1)";
+// $1: numbers of batches, $2: ordinals, $3: epochs, $4: states, $5: times, $6: lines, $7: their checksums,
+// $8: whose the leases are.
+inline constexpr const char* kFinishItems =
+    "WITH w AS MATERIALIZED (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], "
+    "$5::bigint[], $6::bytea[], $7::bigint[]) w(batch, ordinal, epoch, state, finished_at, line, crc)), "
+    "ended AS (DELETE FROM leases l USING w WHERE l.batch = w.batch AND l.ordinal = w.ordinal AND l.epoch = "
+    "w.epoch AND l.node = $8 "
+    "RETURNING l.batch, l.ordinal, l.epoch, w.state, w.finished_at, w.line, w.crc), "
+    "kept AS (INSERT INTO results(batch, ordinal, state, finished_at, line_bytes, line_crc, line) "
+    "SELECT batch, ordinal, state, finished_at, length(line), crc, line FROM ended) "
+    "SELECT batch, ordinal, epoch FROM ended";
+inline constexpr const char* kEndQueued =
+    "INSERT INTO results(batch, ordinal, state, finished_at) "
+    "SELECT batch, ordinal, $3, $4 FROM items WHERE batch = $1 AND position >= $2";
+inline constexpr const char* kEndRunning =
+    "WITH ended AS (DELETE FROM leases WHERE batch = $1 RETURNING batch, ordinal) "
+    "INSERT INTO results(batch, ordinal, state, finished_at) SELECT batch, ordinal, $2, $3 FROM ended";
+inline constexpr const char* kBatchesOfNode =
+    "SELECT b.number FROM batches b WHERE b.number IN (SELECT batch FROM leases WHERE node = $1) ORDER BY "
+    "b.number "
+    "FOR NO KEY UPDATE";
+inline constexpr const char* kEndLeasesOfNode =
+    "UPDATE leases SET epoch = epoch + 1, expires_at = 0 WHERE node = $1";
+
+// Results.
+inline constexpr const char* kUnrendered =
+    "SELECT " SHEAF_PG_ITEM_COLUMNS SHEAF_PG_ITEMS
+    "WHERE b.number = $1 AND i.ordinal >= $2 AND r.state > 3 AND r.line IS NULL ORDER BY i.ordinal LIMIT $3";
+inline constexpr const char* kKeepRendered =
+    "UPDATE results r SET line = w.line, line_bytes = length(w.line), line_crc = w.crc "
+    "FROM unnest($2::bigint[], $3::bytea[], $4::bigint[]) w(ordinal, line, crc) "
+    "WHERE r.batch = $1 AND r.ordinal = w.ordinal";
+inline constexpr const char* kSumLines =
+    "SELECT coalesce(sum(line_bytes) FILTER (WHERE state = 2), 0)::bigint, coalesce(sum(line_bytes), "
+    "0)::bigint "
+    "FROM results WHERE batch = $1";
+inline constexpr const char* kLinesInOrder =
+    "SELECT line, line_crc FROM results WHERE batch = $1 ORDER BY ordinal";
+inline constexpr const char* kLinesOfSucceeded =
+    "SELECT line, line_crc FROM results WHERE batch = $1 AND state = 2 ORDER BY ordinal";
+inline constexpr const char* kLinesOfOthers =
+    "SELECT line, line_crc FROM results WHERE batch = $1 AND state <> 2 ORDER BY ordinal";
+
+// Idempotency.
+inline constexpr const char* kFindIdempotent =
+    "SELECT request_hash, status, response, expires_at FROM idempotency "
+    "WHERE account = $1 AND scope = $2 AND key = $3";
+inline constexpr const char* kInsertIdempotent =
+    "INSERT INTO idempotency(account, scope, key, request_hash, status, response, expires_at) "
+    "VALUES($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+inline constexpr const char* kReplaceIdempotent =
+    "INSERT INTO idempotency(account, scope, key, request_hash, status, response, expires_at) "
+    "VALUES($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (account, scope, key) DO UPDATE SET "
+    "request_hash = excluded.request_hash, status = excluded.status, response = excluded.response, "
+    "expires_at = excluded.expires_at";
+inline constexpr const char* kForgetIdempotent = "DELETE FROM idempotency WHERE expires_at <= $1";
+
+// Assets.
+inline constexpr const char* kInsertAsset =
+    "INSERT INTO assets(" SHEAF_PG_ASSET_COLUMNS
+    ", name_key) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
+    "ON CONFLICT DO NOTHING";
+inline constexpr const char* kFindAsset =
+    "SELECT " SHEAF_PG_ASSET_COLUMNS " FROM assets WHERE id = $1 AND account = $2";
+inline constexpr const char* kHoldAsset =
+    "SELECT " SHEAF_PG_ASSET_COLUMNS " FROM assets WHERE id = $1 AND account = $2 FOR UPDATE";
+inline constexpr const char* kFindAssets =
+    "SELECT " SHEAF_PG_ASSET_COLUMNS " FROM assets WHERE id = ANY($1) AND account = $2";
+inline constexpr const char* kHasAssets = "SELECT id FROM assets WHERE id = ANY($1)";
+// $2: a mask of types; $3: ids, or null; $4: lower-case part of the name, or ''.
+#define SHEAF_PG_ASSETS_WHERE                                            \
+    " FROM assets WHERE account = $1 AND (1::bigint << type) & $2 <> 0 " \
+    "AND ($3::bytea[] IS NULL OR id = ANY($3)) AND ($4 = ''::bytea OR position($4 IN name_key) > 0)"
+inline constexpr const char* kCountAssets = "SELECT count(*)" SHEAF_PG_ASSETS_WHERE;
+inline constexpr const char* kListAssets = "SELECT " SHEAF_PG_ASSET_COLUMNS SHEAF_PG_ASSETS_WHERE
+                                           " ORDER BY created_at DESC, id DESC LIMIT $5 OFFSET $6";
+#undef SHEAF_PG_ASSETS_WHERE
+inline constexpr const char* kUpdateAsset =
+    "UPDATE assets SET method = $3, state = $4, filename = $5, source_url = $6, blob_key = $7, bytes = $8, "
+    "type = $9, mime_type = $10, duration_s = $11, details = $12, error = $13, wants_hls = $14, "
+    "wants_thumbnail = $15, name_key = $16 WHERE id = $1 AND account = $2";
+inline constexpr const char* kSetUserMetadata =
+    "UPDATE assets SET user_metadata = $3 WHERE id = $1 AND account = $2";
+inline constexpr const char* kDeleteAsset = "DELETE FROM assets WHERE id = $1";
+inline constexpr const char* kDeleteChunksOfAsset =
+    "DELETE FROM chunks WHERE upload IN (SELECT id FROM uploads WHERE asset = $1)";
+inline constexpr const char* kDeleteUploadsOfAsset = "DELETE FROM uploads WHERE asset = $1";
+inline constexpr const char* kProcessingAssets =
+    "SELECT " SHEAF_PG_ASSET_COLUMNS " FROM assets WHERE state = 0 ORDER BY created_at";
+
+// Uploads.
+inline constexpr const char* kInsertUpload =
+    "INSERT INTO uploads(" SHEAF_PG_UPLOAD_COLUMNS
+    ") VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+inline constexpr const char* kFindUpload = "SELECT " SHEAF_PG_UPLOAD_COLUMNS " FROM uploads WHERE id = $1";
+inline constexpr const char* kHoldUpload =
+    "SELECT " SHEAF_PG_UPLOAD_COLUMNS " FROM uploads WHERE id = $1 FOR UPDATE";
+inline constexpr const char* kCountUploads =
+    "SELECT count(*) FROM uploads WHERE account = $1 AND state = 0 AND expires_at > $2";
+inline constexpr const char* kListUploads =
+    "SELECT " SHEAF_PG_UPLOAD_COLUMNS
+    " FROM uploads WHERE account = $1 AND state = 0 AND expires_at > $2 "
+    "ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4";
+inline constexpr const char* kUpdateUpload =
+    "UPDATE uploads SET state = $2, updated_at = $3, chunks_reported = $4, bytes_reported = $5 WHERE id = $1";
+inline constexpr const char* kExpiredUploads =
+    "SELECT " SHEAF_PG_UPLOAD_COLUMNS
+    " FROM uploads WHERE state = 0 AND expires_at <= $1 ORDER BY expires_at";
+inline constexpr const char* kPutChunk =
+    "INSERT INTO chunks(upload, position, bytes, etag, reported, uploaded_at) VALUES($1, $2, $3, $4, false, "
+    "$5) "
+    "ON CONFLICT (upload, position) DO UPDATE SET bytes = excluded.bytes, etag = excluded.etag, "
+    "uploaded_at = excluded.uploaded_at";
+inline constexpr const char* kChunks =
+    "SELECT position, bytes, etag, reported, uploaded_at FROM chunks WHERE upload = $1 ORDER BY position";
+inline constexpr const char* kFindChunk =
+    "SELECT position, bytes, etag, reported, uploaded_at FROM chunks WHERE upload = $1 AND position = $2";
+inline constexpr const char* kAcceptChunks =
+    "UPDATE chunks SET reported = true WHERE upload = $1 AND position = ANY($2)";
+
+// Files.
+inline constexpr const char* kInsertFile =
+    "INSERT INTO files(" SHEAF_PG_FILE_COLUMNS
+    ") VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+inline constexpr const char* kFindFile = "SELECT " SHEAF_PG_FILE_COLUMNS
+                                         " FROM files WHERE id = $1 AND account = $2 AND removed_at IS NULL "
+                                         "AND (expires_at IS NULL OR expires_at > $3)";
+inline constexpr const char* kPlaceOfFile = "SELECT number FROM files WHERE id = $1 AND account = $2";
+inline constexpr const char* kHasFiles = "SELECT id FROM files WHERE id = ANY($1) AND removed_at IS NULL";
+#define SHEAF_PG_FILES                                                                               \
+    "SELECT " SHEAF_PG_FILE_COLUMNS                                                                  \
+    " FROM files WHERE account = $1 AND ($2::bytea IS NULL OR purpose = $2) AND removed_at IS NULL " \
+    "AND (expires_at IS NULL OR expires_at > $3) AND number < $4 AND number > $5 "
+inline constexpr const char* kFilesNewestFirst = SHEAF_PG_FILES "ORDER BY number DESC LIMIT $6";
+inline constexpr const char* kFilesOldestFirst = SHEAF_PG_FILES "ORDER BY number LIMIT $6";
+#undef SHEAF_PG_FILES
+inline constexpr const char* kRemoveFile =
+    "UPDATE files SET removed_at = $3 WHERE id = $1 AND account = $2 AND removed_at IS NULL "
+    "RETURNING " SHEAF_PG_FILE_COLUMNS;
+inline constexpr const char* kExpiredFiles =
+    "SELECT " SHEAF_PG_FILE_COLUMNS
+    " FROM files WHERE expires_at <= $1 AND removed_at IS NULL ORDER BY expires_at LIMIT $2";
+inline constexpr const char* kForgetFiles = "DELETE FROM files WHERE removed_at <= $1";
+inline constexpr const char* kInsertFileUpload =
+    "INSERT INTO file_uploads(" SHEAF_PG_FILE_UPLOAD_COLUMNS
+    ") VALUES($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9, $10) ON CONFLICT DO NOTHING";
+inline constexpr const char* kFindFileUpload =
+    "SELECT " SHEAF_PG_FILE_UPLOAD_COLUMNS " FROM file_uploads WHERE id = $1";
+inline constexpr const char* kHoldFileUpload =
+    "SELECT " SHEAF_PG_FILE_UPLOAD_COLUMNS " FROM file_uploads WHERE id = $1 FOR UPDATE";
+inline constexpr const char* kEndFileUpload = "UPDATE file_uploads SET state = $2, file = $3 WHERE id = $1";
+inline constexpr const char* kExpiredFileUploads =
+    "SELECT " SHEAF_PG_FILE_UPLOAD_COLUMNS
+    " FROM file_uploads WHERE state = 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2";
+inline constexpr const char* kBytesOfParts =
+    "SELECT coalesce(sum(bytes), 0)::bigint FROM file_parts WHERE upload = $1";
+inline constexpr const char* kInsertFilePart =
+    "INSERT INTO file_parts(upload, id, bytes, blob_key, created_at) VALUES($1, $2, $3, $4, $5)";
+inline constexpr const char* kFileParts =
+    "SELECT id, bytes, blob_key, created_at FROM file_parts WHERE upload = $1 ORDER BY number";
+inline constexpr const char* kEndedWithParts =
+    "SELECT DISTINCT u.id FROM file_parts p JOIN file_uploads u ON u.id = p.upload WHERE u.state <> 0 "
+    "LIMIT $1";
+inline constexpr const char* kForgetFileUploads =
+    "DELETE FROM file_uploads u WHERE state <> 0 AND created_at <= $1 "
+    "AND NOT EXISTS (SELECT 1 FROM file_parts p WHERE p.upload = u.id)";
+inline constexpr const char* kForgetFileParts = "DELETE FROM file_parts WHERE upload = $1";
+
+// Keys.
+inline constexpr const char* kInsertKey =
+    "INSERT INTO api_keys(id, account, secret_hash, created_at, revoked_at) VALUES($1, $2, $3, $4, $5) "
+    "ON CONFLICT DO NOTHING";
+inline constexpr const char* kFindKey =
+    "SELECT id, account, secret_hash, created_at, revoked_at FROM api_keys WHERE id = $1";
+inline constexpr const char* kListKeys =
+    "SELECT id, account, secret_hash, created_at, revoked_at FROM api_keys ORDER BY created_at, id";
+inline constexpr const char* kRevokeKey =
+    "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1";
+
+// Webhooks.
+inline constexpr const char* kInsertWebhook =
+    "INSERT INTO webhooks(id, account, dialect, url, secret, types, enabled, created_at) "
+    "VALUES($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+inline constexpr const char* kListWebhooks =
+    "SELECT id, account, dialect, url, secret, types, enabled, created_at FROM webhooks "
+    "ORDER BY created_at, id";
+inline constexpr const char* kSetWebhookSecret = "UPDATE webhooks SET secret = $2 WHERE id = $1";
+inline constexpr const char* kSetWebhookEnabled = "UPDATE webhooks SET enabled = $2 WHERE id = $1";
+inline constexpr const char* kDeleteWebhook = "DELETE FROM webhooks WHERE id = $1";
+
+// Facts, where somebody wants them told: $1 says that somebody does in any case.
+#define SHEAF_PG_IS_TOLD \
+    "($1 OR EXISTS (SELECT 1 FROM webhooks WHERE account = $2 AND dialect = $3 AND enabled))"
+inline constexpr const char* kNoteBatch =
+    "INSERT INTO facts(kind, account, batch, ordinal, at) SELECT $4, $2, $5, 0, $6 WHERE " SHEAF_PG_IS_TOLD;
+inline constexpr const char* kNoteItems =
+    "INSERT INTO facts(kind, account, batch, ordinal, at) SELECT $4, $2, $5, w.ordinal, w.at "
+    "FROM unnest($6::bigint[], $7::bigint[]) WITH ORDINALITY w(ordinal, at, place) WHERE " SHEAF_PG_IS_TOLD
+    " ORDER BY w.place";
+#undef SHEAF_PG_IS_TOLD
+inline constexpr const char* kTell =
+    "UPDATE teller SET node = $1, until = clock_timestamp() + interval '15 s' "
+    "WHERE (node = $1 AND until < clock_timestamp() + interval '10 s') OR until < clock_timestamp()";
+inline constexpr const char* kIsTeller =
+    "SELECT 1 FROM teller WHERE node = $1 AND until >= clock_timestamp() + interval '10 s'";
+inline constexpr const char* kTellNoMore = "UPDATE teller SET until = '-infinity' WHERE node = $1";
+inline constexpr const char* kOldestFacts =
+    "SELECT number, kind, account, batch, ordinal, at FROM facts ORDER BY number LIMIT $1";
+inline constexpr const char* kAdvanceFact = "UPDATE facts SET ordinal = $2 WHERE number = $1";
+inline constexpr const char* kDeleteFact = "DELETE FROM facts WHERE number = $1";
+inline constexpr const char* kDeleteFactsOfBatch = "DELETE FROM facts WHERE batch = $1";
+
+// Deliveries.
+inline constexpr const char* kInsertDelivery =
+    "INSERT INTO deliveries(event, type, account, form, webhook, target, url, token, payload, batch, "
+    "ordinal, "
+    "created_at, attempts, attempts_max, next_at, delivered, last_error) "
+    "VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $14, false, '') RETURNING number";
+// The targets of what waits, one step in the index each, however much waits for one of them; then what is due
+// of each.
+inline constexpr const char* kDue =
+    "WITH RECURSIVE targets(target) AS ("
+    "(SELECT target FROM deliveries WHERE ended_at IS NULL ORDER BY target LIMIT 1) "
+    "UNION ALL SELECT (SELECT d.target FROM deliveries d WHERE d.ended_at IS NULL AND d.target > "
+    "targets.target "
+    "ORDER BY d.target LIMIT 1) FROM targets WHERE targets.target IS NOT NULL) "
+    "SELECT due.number, t.target, due.account FROM targets t CROSS JOIN LATERAL ("
+    "SELECT d.number, d.account, d.next_at FROM deliveries d LEFT JOIN webhooks w ON w.id = d.webhook "
+    "WHERE d.target = t.target AND d.ended_at IS NULL AND d.next_at <= $1 AND coalesce(w.enabled, true) "
+    "ORDER BY d.next_at, d.number LIMIT $2) due WHERE t.target IS NOT NULL "
+    "ORDER BY min(due.next_at) OVER (PARTITION BY t.target), t.target, due.next_at, due.number";
+inline constexpr const char* kFindDelivery =
+    "SELECT " SHEAF_PG_DELIVERY_COLUMNS
+    ", coalesce(w.secret, d.token), d.payload FROM deliveries d LEFT JOIN webhooks w ON w.id = d.webhook "
+    "WHERE d.number = $1";
+inline constexpr const char* kRecordAttempt =
+    "UPDATE deliveries SET attempts = attempts + 1, next_at = $2, last_error = $3 "
+    "WHERE number = $1 AND ended_at IS NULL";
+inline constexpr const char* kEndDelivery =
+    "UPDATE deliveries SET attempts = attempts + 1, ended_at = $2, last_error = $3, delivered = $4, "
+    "token = '', payload = '' WHERE number = $1 AND ended_at IS NULL";
+inline constexpr const char* kGiveUpOfWebhook =
+    "UPDATE deliveries SET ended_at = $2, last_error = $3, payload = '' WHERE webhook = $1 AND ended_at IS "
+    "NULL";
+// $1: of one webhook, or null; $2: of one account, or null; $3: only those that were not delivered.
+inline constexpr const char* kListDeliveries =
+    "SELECT " SHEAF_PG_DELIVERY_COLUMNS
+    " FROM deliveries d WHERE ($1::bytea IS NULL OR d.webhook = $1) AND ($2::text IS NULL OR d.account = $2) "
+    "AND (NOT $3 OR NOT d.delivered) ORDER BY d.number DESC LIMIT $4";
+inline constexpr const char* kDeliveriesAbout =
+    "SELECT " SHEAF_PG_DELIVERY_COLUMNS
+    " FROM deliveries d WHERE d.batch = $1 AND d.ordinal IS NOT DISTINCT FROM $2 ORDER BY d.number";
+inline constexpr const char* kForgetDeliveries =
+    "DELETE FROM deliveries WHERE number IN (SELECT number FROM deliveries WHERE ended_at <= $1 "
+    "ORDER BY ended_at LIMIT $2)";
+
+}  // namespace sheaf::store::postgres::sql

@@ -103,5 +103,5 @@ def bench_adaptive(build, folder):
             rows.append(row(f"{name}: adaptive against the best fixed limit, {best}", ours, theirs, "items/s", 0.95))
             rows.append(row(f"{name}: share refused, against 2 %", refused, against(0.02), "refused", 1.0, at_most=True))
         else:
-            rows.append(row(f"{name}: the best fixed limit, {best}, against the knee", theirs, against(BEST / LATENCY_MS * 1000), "items/s", 0.95))
+            rows.append(row(f"{name}: fixed at {best}, nothing adaptive, against the knee", theirs, against(BEST / LATENCY_MS * 1000), "items/s", 0.95))
     return rows + (bench_steps(build, folder) if adapts else [])

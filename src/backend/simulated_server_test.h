@@ -28,7 +28,7 @@ public:
         double refused_share = 0;  // of calls, whatever the load
         double latency_s = 0.2;
         double refill_s = 0.002;  // from an answer to the next call in its place
-        double spread = 0.3;     // standard deviation of the logarithm of a call's work
+        double spread = 0.3;      // standard deviation of the logarithm of a call's work
         std::uint64_t seed = 1;
     };
     struct Sums {

@@ -87,8 +87,35 @@ void read_protocols(Settings& model, std::string_view kind, std::vector<Protocol
         model.complain(fmt::format("protocols must name \"{0}\" when backend = \"{0}\"", kind));
 }
 
+// A server that we start ourselves: a text or an array of words.
+std::optional<backend::ManagedOptions> read_managed(Settings& model) {
+    if (!model.has("command")) return std::nullopt;
+    backend::ManagedOptions managed;
+    model.read("name", managed.name);
+    if (model.is_text("command")) {
+        std::string text;
+        model.read("command", text);
+        auto words = backend::split_command(text);
+        if (words)
+            managed.command = *std::move(words);
+        else
+            model.complain(words.error().message);
+    } else {
+        model.read("command", managed.command);
+    }
+    const auto names_port = [](const std::string& word) { return word.contains("{port}"); };
+    if (std::ranges::none_of(managed.command, names_port))
+        model.complain("command must say by {port} where the server is to listen");
+    if (model.has("url") || model.has("urls"))
+        model.complain("url is for a server that runs, command for one to start: set one of them");
+    model.read_milliseconds("start_time_s", managed.start_time, 1s, 24h);
+    model.read_milliseconds("idle_time_s", managed.idle_time, 1s, 24h * 365);
+    return managed;
+}
+
 void read_relay(Settings& model, std::string_view kind, backend::RelayOptions& relay) {
-    read_urls(model, relay.urls);
+    relay.managed = read_managed(model);
+    if (!relay.managed) read_urls(model, relay.urls);
     read_protocols(model, kind, relay.protocols);
     model.read("model", relay.model);
     std::string key_variable;

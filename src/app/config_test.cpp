@@ -172,6 +172,31 @@ TEST(Config, HowManyCallsServersGetAtOnceIsFoundOutUnlessANumberIsGiven) {
               "model[0]: concurrency must be a number: \"auto\" is for model servers");
 }
 
+TEST(Config, AModelServerMayBeACommandToStart) {
+    using Words = std::vector<std::string>;
+    for (const auto* command : {"command = \"serve 'a b' --port {port}\"",
+                                "command = [\"serve\", \"a b\", \"--port\", \"{port}\"]"}) {
+        const auto config = parse_config(
+            a_model("chat", std::string(command) + "\nidle_time_s = 5\nstart_time_s = 7"), "test.toml");
+        ASSERT_TRUE(config) << config.error().message;
+        const auto& managed = config->models[0].relay.managed;
+        ASSERT_TRUE(managed);
+        EXPECT_EQ(managed->command, (Words{"serve", "a b", "--port", "{port}"}));
+        EXPECT_EQ(managed->name, "a");
+        EXPECT_EQ(managed->idle_time, 5s);
+        EXPECT_EQ(managed->start_time, 7s);
+        EXPECT_EQ(config->models[0].concurrency, 1024U);
+    }
+    EXPECT_EQ(fault_of(a_model("chat", "command = \"serve\"")),
+              "model[0]: command must say by {port} where the server is to listen");
+    EXPECT_EQ(fault_of(a_model("chat", "command = \"serve '{port}\"")),
+              "model[0]: a quote in the command does not end");
+    EXPECT_EQ(fault_of(a_model("chat", "command = \"serve {port}\"\nurl = \"http://h/v1\"")),
+              "model[0]: url is for a server that runs, command for one to start: set one of them");
+    EXPECT_EQ(fault_of(a_model("chat", "url = \"http://h/v1\"\nidle_time_s = 5")),
+              "model[0].idle_time_s is not a setting");
+}
+
 TEST(Config, WhatIsWrongWithAModelServerIsNamed) {
     EXPECT_EQ(fault_of(a_model("messages", "")),
               "model[0]: a model server needs url = \"http://host:port/v1\"");

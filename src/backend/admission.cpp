@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace sheaf::backend {
 namespace {
@@ -35,8 +36,10 @@ constexpr double kSpreadMin = 0.06;
 constexpr double kRestFirst_s = 0.5;
 constexpr double kRestMax_s = 4;
 
-// Of the window: what is less than so full could not show what more calls bring.
+// Of the window. What never was so full, and on the whole not filled so far either, cannot show what more
+// calls bring. Answers come in bunches and it takes a moment to replace them, so it is not full all the time.
 constexpr double kInUse = 0.9;
+constexpr double kFilled = 0.5;
 
 constexpr std::chrono::milliseconds kGaugesFreshFor{3'000};
 
@@ -86,6 +89,11 @@ void AdmissionWindow::advance(SteadyTime now) {
 
 void AdmissionWindow::start_measure(SteadyTime now) {
     measure_ = {.since = now};
+    last_peak_ = std::exchange(peak_, under_way_);
+}
+
+bool AdmissionWindow::is_in_use() const {
+    return std::max(peak_, last_peak_) >= limit() * kInUse;
 }
 
 void AdmissionWindow::note_latency(double seconds) {
@@ -106,6 +114,7 @@ void AdmissionWindow::began(SteadyTime now) {
     advance(now);
     if (was_idle) start_measure(now);
     ++under_way_;
+    peak_ = std::max(peak_, under_way_);
 }
 
 void AdmissionWindow::ended(End end, SteadyTime began, SteadyTime now) {
@@ -148,6 +157,7 @@ RefusalCeiling::Call AdmissionWindow::call(SteadyTime began, SteadyTime now) con
             .now = now,
             .window = limit(),
             .under_way = std::min<double>(limit(), under_way_ + 1),
+            .is_in_use = is_in_use(),
             .latency_s = latency_};
 }
 
@@ -160,7 +170,8 @@ void AdmissionWindow::start_growing(double window, SteadyTime now) {
 }
 
 void AdmissionWindow::grow_round(SteadyTime now) {
-    const bool is_in_use = under_way_ + 1 >= limit() * kInUse;
+    // As TCP has it: what was never full yet does not grow to more than twice that.
+    const bool is_in_use = window_ < 2 * std::max(peak_, last_peak_);
     if (has_collapsed(now)) return stop_growing(now);
     if (is_in_use && !shows_gauges(now)) window_ = std::min<double>(window_ + 1, ceiling_.value());
     const double time = seconds(now - measure_.since);
@@ -222,9 +233,10 @@ void AdmissionWindow::move_to(double window, SteadyTime now) {
 bool AdmissionWindow::has_collapsed(SteadyTime now) const {
     const double time = seconds(now - measure_.since);
     const double before = phase_ == Phase::growing ? best_rate_ : base_rate_;
-    const double expected = before * time;
-    return before > 0 && expected >= 32 && expected >= 2 * window_ &&
-           measure_.area >= time * limit() * kInUse &&
+    // Fewer calls, fewer answers: of a trial as of a base.
+    const double expected = before * time * std::min(limit() / window_, 1.0);
+    return before > 0 && expected >= 32 && expected >= 3 * limit() &&
+           measure_.area >= time * limit() * kFilled &&
            static_cast<double>(measure_.good) <
                expected * (kCollapsed - 2 * noise_of(static_cast<std::uint64_t>(expected)));
 }
@@ -253,7 +265,7 @@ void AdmissionWindow::climb(SteadyTime now) {
     }
     // Whole turns of the window: answers that come in bunches come once in each.
     if (measure_.good == 0 || measure_.good % turn != 0) return;
-    if (measure_.area / time < std::min(limit() * kInUse, limit() - 1.5)) return start_base(now);
+    if (!is_in_use() || measure_.area < time * limit() * kFilled) return start_base(now);
     if (measure_.good < kTurnsMin * turn) return;
     const double rate = measure_.rate();
     if (phase_ == Phase::base)
@@ -328,7 +340,7 @@ void AdmissionWindow::saw(const Gauges& gauges, SteadyTime now) {
         if (phase_ != Phase::base) move_to(limit(), now);
         return;
     }
-    if (is_flat_ || under_way_ < limit() * kInUse) return;
+    if (is_flat_ || !is_in_use()) return;
     if (phase_ != Phase::growing) start_growing(limit(), now);
     window_ =
         std::min({window_ + std::max(window_ / 4, 1.0), ceiling_.value(), round_window_ * kRoundGrowthMax});

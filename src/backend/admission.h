@@ -70,6 +70,7 @@ private:
 
     double limit() const;
     bool shows_gauges(SteadyTime now) const;
+    bool is_in_use() const;
     void advance(SteadyTime now);
     void start_measure(SteadyTime now);
     void note_latency(double seconds);
@@ -91,6 +92,8 @@ private:
 
     AdmissionRules rules_;
     std::uint32_t under_way_ = 0;
+    std::uint32_t peak_ = 0;  // of that, since the measurement began; and in the one before
+    std::uint32_t last_peak_ = 0;
     SteadyTime advanced_at_;
     double latency_ = 0;  // of good calls, in seconds: a running mean, and its spread
     double latency_square_ = 0;

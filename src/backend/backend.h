@@ -31,6 +31,7 @@ struct Job {
     std::optional<std::string> custom_id;
     std::uint64_t prefix = 0;  // the beginning that it shares with others, as in core::Planned; or 0
     std::uint32_t attempt = 1;
+    bool is_live = false;  // somebody waits for it
     // For a live call that streams: text as it comes, or of a model request the events for its client. What
     // it was given is part of the answer too.
     // Called on the executor that runs the job. Empty for batch items.
@@ -53,6 +54,8 @@ public:
     virtual std::optional<std::uint32_t> window() const { return std::nullopt; }
     // `told` is called whenever window() has grown; an empty one ends that.
     virtual void on_wider_window(std::function<void()> told) { static_cast<void>(told); }
+    // None of its servers seems to answer: what broke just now need not be the item's fault.
+    virtual bool is_out() const { return false; }
     enum class Try : std::uint8_t { first, after_break };
     // Before an attempt that can wait: until one of its servers answers, and, after a broken attempt, until
     // few enough calls of late were such repeats.

@@ -12,21 +12,17 @@
 #include <unistd.h>
 
 namespace sheaf::backend {
-namespace {
-
-std::string program() {
+std::string model_stand_in_program() {
     if (const char* path = std::getenv("SHEAF_MODEL_STAND_IN")) return path;
     return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "model_stand_in";
 }
-
-}  // namespace
 
 ModelStandIn::ModelStandIn(std::vector<std::string> arguments) {
     std::string pattern = (std::filesystem::temp_directory_path() / "sheaf-stand-in-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) return;
     directory_ = pattern;
     const auto port_file = directory_ + "/port";
-    const auto path = program();
+    const auto path = model_stand_in_program();
     arguments.insert(arguments.begin(), {path, "--port-file", port_file});
     std::vector<char*> pointers;
     for (auto& argument : arguments) pointers.push_back(argument.data());

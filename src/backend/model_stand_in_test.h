@@ -27,6 +27,9 @@ private:
     std::string origin_;
 };
 
+// Where the program is.
+std::string model_stand_in_program();
+
 // One for all the tests that need no arguments, started on first use.
 ModelStandIn& shared_stand_in();
 

@@ -16,9 +16,6 @@ constexpr SteadyTime::duration kSpacingMax = 1s;
 // Without trouble, before more is tried; twice as many the first time.
 constexpr std::uint32_t kCleanCalls = 128;
 constexpr int kCleanRounds = 4;
-// Of the window: what is less than so full could not show that more is taken.
-constexpr double kInUse = 0.9;
-
 // Trouble that is not about load: so many calls at least, and this share of all.
 constexpr double kTroubledMin = 8;
 constexpr double kShareMin = 0.02;
@@ -107,7 +104,7 @@ std::optional<double> RefusalCeiling::went_well(const Call& call) {
         return conclude(call);
     }
     if (value_ >= most_ || value_ > call.window * 2) return std::nullopt;
-    if (call.under_way < call.window * kInUse) {
+    if (!call.is_in_use) {
         restart_clean(call.now);
         return std::nullopt;
     }

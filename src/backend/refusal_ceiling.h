@@ -26,6 +26,7 @@ public:
         SteadyTime now;
         double window = 0;     // what may be under way
         double under_way = 0;  // what was, with this one; at most the window
+        bool is_in_use = false;
         double latency_s = 0;  // of good calls
     };
     // What the window is to be, where it must change.

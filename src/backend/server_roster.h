@@ -15,7 +15,8 @@ struct EjectionRules {
     std::uint32_t broken_max = 3;                 // broken attempts in a row that eject a server
     std::chrono::milliseconds first_time{5'000};  // for so long, twice as long each further time
     std::chrono::milliseconds time_max{300'000};
-    std::chrono::milliseconds probe_every{30'000};  // a server that nothing was heard of for so long
+    std::chrono::milliseconds probe_every{30'000};   // a server that nothing was heard of for so long
+    std::chrono::milliseconds all_out_every{1'000};  // each, while work waits because all are ejected
 };
 
 // How the servers behind one model do, by their number, and which of them to ask next.

@@ -9,6 +9,7 @@
 
 #include "backend/gauges.h"
 #include "backend/refusal.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -50,13 +51,14 @@ async::Task<void> stop_if_canceled() {
 
 struct Servers::Server {
     std::string url;
-    std::string path;  // of the URL: "/v1"
-    std::unique_ptr<http::Client> client;
+    std::string path;                      // of the URL: "/v1"
+    std::shared_ptr<http::Client> client;  // shared by the calls under way
     bool refuses_key = false;
     std::optional<AdmissionWindow> window = std::nullopt;
     std::uint32_t window_told = 0;
     bool are_gauges_read = false;
     Clock::time_point gauges_from = {};  // not asked for before
+    Clock::time_point probed_at = {};
 };
 
 // A call under way, counted for as long as it lasts, however it ends.
@@ -83,26 +85,44 @@ private:
     AdmissionWindow::End end_ = AdmissionWindow::End::other;
 };
 
+Result<Servers::Server> Servers::make_server(async::Executor executor, const std::string& url) {
+    const auto scheme = url.find("://");
+    if (scheme == std::string::npos || url.find_first_of("?#@") != std::string::npos)
+        return fail(ErrorCode::invalid, "the model server's URL must be like http://127.0.0.1:8000/v1",
+                    "url");
+    const auto slash = url.find('/', scheme + 3);
+    auto client = http::Client::make(executor, url.substr(0, slash), {});
+    if (!client) return std::unexpected(client.error());
+    std::string path = slash == std::string::npos ? "" : url.substr(slash);
+    while (path.ends_with('/')) path.pop_back();
+    return Server{.url = url, .path = std::move(path), .client = *std::move(client)};
+}
+
 Result<std::unique_ptr<Servers>> Servers::make(async::Executor executor, ServersOptions options) {
     if (options.urls.empty()) return fail(ErrorCode::invalid, "a model needs the URL of its server");
     std::vector<Server> servers;
     for (const auto& url : options.urls) {
-        const auto scheme = url.find("://");
-        if (scheme == std::string::npos || url.find_first_of("?#@") != std::string::npos)
-            return fail(ErrorCode::invalid, "the model server's URL must be like http://127.0.0.1:8000/v1",
-                        "url");
-        const auto slash = url.find('/', scheme + 3);
-        auto client = http::Client::make(executor, url.substr(0, slash), {});
-        if (!client) return std::unexpected(client.error());
-        std::string path = slash == std::string::npos ? "" : url.substr(slash);
-        while (path.ends_with('/')) path.pop_back();
-        servers.push_back({.url = url, .path = std::move(path), .client = *std::move(client)});
+        auto server = make_server(executor, url);
+        if (!server) return std::unexpected(server.error());
+        servers.push_back(*std::move(server));
     }
     return std::unique_ptr<Servers>(new Servers(executor, std::move(options), std::move(servers)));
 }
 
+void Servers::move(const std::string& url) {
+    auto moved = make_server(executor_, url);
+    CHECK(moved && servers_.size() == 1, "the only server moves, to a URL that we made");
+    Server& server = servers_.front();
+    server.url = std::move(moved->url);
+    server.path = std::move(moved->path);
+    server.client = std::move(moved->client);
+    server.gauges_from = {};
+    tell(0, roster_.answered(0, Clock::now()), "it was started");
+}
+
 Servers::Servers(async::Executor executor, ServersOptions options, std::vector<Server> servers)
-    : options_(std::move(options)),
+    : executor_(executor),
+      options_(std::move(options)),
       servers_(std::move(servers)),
       roster_(servers_.size(), options_.ejection),
       ejected_(executor),
@@ -132,8 +152,9 @@ async::Task<Result<http::ClientResponse>> Servers::exchange(ServerCall call, con
     if (server.window && !server.are_gauges_read && !is_stopped_ && Clock::now() >= server.gauges_from)
         tasks_.spawn(read_gauges(visit.server()));
     auto made = request(server, std::move(call), sink != nullptr);
-    auto response = sink != nullptr ? co_await server.client->send_streaming(std::move(made), *sink)
-                                    : co_await server.client->send(std::move(made));
+    const auto client = server.client;
+    auto response = sink != nullptr ? co_await client->send_streaming(std::move(made), *sink)
+                                    : co_await client->send(std::move(made));
     co_await stop_if_canceled();
     visit.set_end(end_of(response));
     judge(visit.server(), response);
@@ -178,7 +199,8 @@ async::Task<void> Servers::read_gauges(std::size_t number) {
         request.target = "/metrics";
         if (!options_.key.empty()) request.headers.add("Authorization", "Bearer " + options_.key.reveal());
         request.time_max = kGaugesTime;
-        const auto response = co_await server.client->send(std::move(request));
+        const auto client = server.client;
+        const auto response = co_await client->send(std::move(request));
         co_await stop_if_canceled();
         const auto gauges = response && response->status == 200 ? parse_gauges(response->body) : std::nullopt;
         if (gauges) {
@@ -271,13 +293,20 @@ void Servers::start_looking_after() {
     if (!std::exchange(is_looked_after_, true) && !is_stopped_) tasks_.spawn(look_after());
 }
 
+// While work waits for any of them there is no point in leaving one alone for long: what broke may have been
+// the fault of a few items.
+Clock::time_point Servers::probe_due(std::size_t server) const {
+    return roster_.are_all_ejected() ? servers_[server].probed_at + options_.ejection.all_out_every
+                                     : roster_.probe_due(server);
+}
+
 async::Task<void> Servers::look_after() {
     while (true) {
         auto due = Clock::now() + 1h;
         for (std::size_t server = 0; server < servers_.size(); ++server) {
             if (servers_.size() == 1 && !roster_.is_ejected(server)) continue;
-            if (roster_.probe_due(server) <= Clock::now()) co_await probe(server);
-            due = std::min(due, roster_.probe_due(server));
+            if (probe_due(server) <= Clock::now()) co_await probe(server);
+            due = std::min(due, probe_due(server));
         }
         const auto wait = std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now());
         if (wait > 0ms) co_await ejected_.wait_for(wait);
@@ -285,13 +314,15 @@ async::Task<void> Servers::look_after() {
 }
 
 async::Task<void> Servers::probe(std::size_t server) {
+    servers_[server].probed_at = Clock::now();
+    const auto client = servers_[server].client;
     const auto ask = [&](std::string target) {
         http::ClientRequest request;
         request.method = "GET";
         request.target = std::move(target);
         if (!options_.key.empty()) request.headers.add("Authorization", "Bearer " + options_.key.reveal());
         request.time_max = options_.probe_time;
-        return servers_[server].client->send(std::move(request));
+        return client->send(std::move(request));
     };
     auto response = co_await ask(servers_[server].path + "/models");
     if (response && response->status == 404) response = co_await ask("/health");

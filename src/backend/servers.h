@@ -61,9 +61,13 @@ public:
     async::Task<Result<http::ClientResponse>> send(ServerCall call);
     async::Task<Result<http::ClientResponse>> send_streaming(ServerCall call, http::Client::Sink sink);
 
+    // The only server has moved to another URL, where it answers. Calls under way stay with the old one.
+    void move(const std::string& url);
+
     // As Backend has them.
     std::optional<std::uint32_t> window() const;
     void on_wider_window(std::function<void()> told) { on_wider_window_ = std::move(told); }
+    bool is_out() const { return roster_.are_all_ejected(); }
     async::Task<void> ready_for(Backend::Try attempt);
     std::optional<Backend::Home> home_of(std::uint64_t prefix) const;
 
@@ -82,6 +86,7 @@ private:
     class Visit;
 
     Servers(async::Executor executor, ServersOptions options, std::vector<Server> servers);
+    static Result<Server> make_server(async::Executor executor, const std::string& url);
     async::Task<Result<http::ClientResponse>> exchange(ServerCall call, const http::Client::Sink* sink);
     http::ClientRequest request(const Server& server, ServerCall call, bool is_streamed) const;
     void judge(std::size_t server, const Result<http::ClientResponse>& response);
@@ -91,8 +96,10 @@ private:
     void tell(std::size_t server, ServerRoster::Change change, std::string_view reason);
     void tell_refused_key(Server& server, int status);
     async::Task<void> look_after();
+    SteadyTime probe_due(std::size_t server) const;
     async::Task<void> probe(std::size_t server);
 
+    async::Executor executor_;
     ServersOptions options_;
     std::vector<Server> servers_;
     ServerRoster roster_;

@@ -241,7 +241,7 @@ TEST_F(ServersTest, AnIdleServerIsProbedNowAndThen) {
 
 TEST_F(ServersTest, OneServerIsProbedWhileItIsOutAlone) {
     Answering only;
-    use({only.url()}, {.broken_max = 2, .first_time = 5ms, .time_max = 5ms, .probe_every = 0ms});
+    use({only.url()}, {.broken_max = 2, .probe_every = 0ms, .all_out_every = 5ms});
     for (int i = 0; i < 4; ++i) call();
     EXPECT_EQ(only.calls, 4);
     EXPECT_EQ(only.probes, 0);
@@ -262,7 +262,7 @@ TEST_F(ServersTest, WorkThatCanWaitDoesSoWhileNoServerAnswers) {
     Answering first;
     Answering second;
     first.status = second.status = 500;
-    use({first.url(), second.url()}, {.broken_max = 1, .first_time = 20ms, .time_max = 20ms});
+    use({first.url(), second.url()}, {.broken_max = 1, .first_time = 1h, .all_out_every = 20ms});
     bool is_ready = false;
     const auto wait = [&]() -> async::Task<void> {
         co_await servers_->ready_for(Backend::Try::first);
@@ -310,6 +310,29 @@ TEST_F(ServersTest, RepeatsWaitWhenTheyAreTooMany) {
     EXPECT_LE(begun, 57);
     repeats.stop();
     run(repeats.wait_until_empty());
+}
+
+TEST_F(ServersTest, AFewItemsThatBreakItDoNotKeepTheOnlyServerOut) {
+    Answering only;
+    use({only.url()}, {.broken_max = 1, .first_time = 1h, .all_out_every = 20ms});
+    only.status = 500;
+    call();
+    only.status = 200;
+    const auto began = std::chrono::steady_clock::now();
+    run(servers_->ready_for(Backend::Try::first));
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 10s) << "it is probed soon";
+    EXPECT_GE(only.probes, 1);
+}
+
+TEST_F(ServersTest, TheOnlyServerMayMove) {
+    const Answering old;
+    const Answering other;
+    use({old.url()}, {.broken_max = 1, .first_time = 1h});
+    call();
+    servers_->move(other.url());
+    call();
+    EXPECT_EQ(old.calls, 1);
+    EXPECT_EQ(other.calls, 1);
 }
 
 TEST_F(ServersTest, WithoutRulesThereIsNoWindow) {

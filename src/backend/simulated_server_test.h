@@ -27,7 +27,8 @@ public:
         bool shows_gauges = false;
         double refused_share = 0;  // of calls, whatever the load
         double latency_s = 0.2;
-        double spread = 0.3;  // standard deviation of the logarithm of a call's work
+        double refill_s = 0.002;  // from an answer to the next call in its place
+        double spread = 0.3;      // standard deviation of the logarithm of a call's work
         std::uint64_t seed = 1;
     };
     struct Sums {
@@ -104,8 +105,9 @@ private:
                                                : now_ + (running_.begin()->first - progress_) / speed();
         const double refusal = refusals_.empty() ? finish : refusals_.begin()->first;
         const double retry = retries_.empty() ? finish : retries_.top();
+        const double refill = refills_.empty() ? finish : refills_.front();
         const double scrape = setup_.shows_gauges ? scraped_ + 0.5 : finish;
-        const double next = std::min({finish, refusal, retry, scrape, end});
+        const double next = std::min({finish, refusal, retry, refill, scrape, end});
         progress_ += (next - now_) * speed();
         now_ = next;
         if (next == end) return false;
@@ -118,6 +120,9 @@ private:
         } else if (next == retry && !retries_.empty()) {
             retries_.pop();
             begin();
+        } else if (next == refill && !refills_.empty()) {
+            refills_.pop_front();
+            --held_;
         } else if (next == scrape && setup_.shows_gauges) {
             scraped_ = now_;
             window_.saw({static_cast<double>(running_.size()), static_cast<double>(waiting_.size()), {}},
@@ -126,7 +131,7 @@ private:
             const double began = running_.begin()->second;
             running_.erase(running_.begin());
             ++answered_;
-            --held_;
+            refills_.push_back(now_ + setup_.refill_s);
             admit();
             window_.ended(AdmissionWindow::End::good, at(began), at(now_));
         }
@@ -141,6 +146,7 @@ private:
     double progress_ = 0;                    // of each running call since the beginning
     std::multimap<double, double> running_;  // by the progress at which it is done; when it began
     std::deque<Call> waiting_;
+    std::deque<double> refills_;              // when they come
     std::multimap<double, double> refusals_;  // by when they arrive
     std::priority_queue<double, std::vector<double>, std::greater<>> retries_;
     double held_ = 0;

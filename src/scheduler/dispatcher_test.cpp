@@ -89,14 +89,15 @@ public:
     std::vector<std::string> seen;
     std::optional<std::uint32_t> limit;
     std::function<void()> told;
-    bool is_out = false;
+    bool out = false;
     std::vector<Try> tries;
 
     std::optional<std::uint32_t> window() const override { return limit; }
     void on_wider_window(std::function<void()> listener) override { told = std::move(listener); }
+    bool is_out() const override { return out; }
     async::Task<void> ready_for(Try attempt) override {
         tries.push_back(attempt);
-        while (is_out) co_await async::sleep_for(1ms);
+        while (out) co_await async::sleep_for(1ms);
     }
 
     async::Task<core::Outcome> run(backend::Job job) override {
@@ -315,7 +316,7 @@ TEST_F(DispatcherTest, LiveCallsTakeTheirPartOfTheWindowFirst) {
 }
 
 TEST_F(DispatcherTest, WhileNoServerAnswersItemsWaitAndLiveCallsDoNot) {
-    fake->is_out = true;
+    fake->out = true;
     BatchId id;
     run([&]() -> async::Task<void> {
         id = submit({"a", "b"});
@@ -329,10 +330,31 @@ TEST_F(DispatcherTest, WhileNoServerAnswersItemsWaitAndLiveCallsDoNot) {
             {});
         EXPECT_TRUE(std::holds_alternative<core::Succeeded>(ending));
         EXPECT_EQ(fake->seen, std::vector<std::string>{"live"});
-        fake->is_out = false;
+        fake->out = false;
         co_await until_ended(id);
     });
     EXPECT_EQ(find(id).counts, (core::Counts{.succeeded = 2}));
+}
+
+TEST_F(DispatcherTest, WhatBreaksWhileNoServerAnswersCountsAsNoAttemptForLong) {
+    std::map<std::string, int> breaks;
+    fake->answer = [&](const std::string& prompt, std::uint32_t) -> core::Outcome {
+        const int times = prompt == "unlucky" ? 10 : 1'000;
+        if (++breaks[prompt] > times) return core::Answer{.text = prompt};
+        fake->out = true;
+        return core::Broken{{"analysis_failed", "no connection"}};
+    };
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit({"unlucky", "poison"});
+        dispatcher->wake();
+        while (find(id).state != core::BatchState::ended) {
+            co_await async::sleep_for(2ms);
+            fake->out = false;
+        }
+    });
+    EXPECT_EQ(lines(id), (std::vector<std::string>{"ok unlucky\n", "failed analysis_failed\n"}));
+    EXPECT_EQ(breaks["poison"], 16 + 3);
 }
 
 TEST_F(DispatcherTest, RepeatsOfBrokenAttemptsAreSaidToBeSuch) {

@@ -4,10 +4,20 @@
 #include "base/log.h"
 
 namespace sheaf::scheduler {
+namespace {
+
+// Attempts of one item that broke while no server answered, and so do not count. Bounded, for an item that
+// takes its server down each time must run out.
+constexpr std::uint32_t kOutagesMax = 16;
+
+}  // namespace
 
 async::Task<core::Outcome> Runner::attempt(Model& model, Run run, std::uint32_t attempt,
                                            bool& text_was_sent) {
-    backend::Job job{.custom_id = std::move(run.custom_id), .prefix = run.prefix, .attempt = attempt};
+    backend::Job job{.custom_id = std::move(run.custom_id),
+                     .prefix = run.prefix,
+                     .attempt = attempt,
+                     .is_live = run.is_live};
     if (const auto* const analysis = std::get_if<core::VideoAnalysis>(&run.inference)) {
         auto prepared = co_await inputs_->prepare(run.account, *analysis);
         if (auto* refused = std::get_if<core::Refused>(&prepared)) co_return std::move(*refused);
@@ -29,13 +39,19 @@ async::Task<core::Outcome> Runner::attempt(Model& model, Run run, std::uint32_t 
 async::Task<core::Ending> Runner::run(Model& model, Run run) {
     std::uint32_t broken = 0;
     std::uint32_t overloads = 0;
+    std::uint32_t outages = 0;
     bool text_was_sent = false;
     auto next = backend::Backend::Try::first;
     while (true) {
         if (!run.is_live) co_await model.backend->ready_for(next);
         const core::Outcome outcome = co_await attempt(model, run, broken + 1, text_was_sent);
         if (std::holds_alternative<core::Overloaded>(outcome)) ++overloads;
-        if (std::holds_alternative<core::Broken>(outcome)) ++broken;
+        if (std::holds_alternative<core::Broken>(outcome)) {
+            if (!run.is_live && model.backend->is_out() && outages < kOutagesMax)
+                ++outages;
+            else
+                ++broken;
+        }
         next = std::holds_alternative<core::Broken>(outcome) ? backend::Backend::Try::after_break
                                                              : backend::Backend::Try::first;
         const double fraction = std::uniform_real_distribution<double>(0, 1)(random_);

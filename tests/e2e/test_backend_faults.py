@@ -1,6 +1,7 @@
 """A model server that misbehaves in every way: an item is tried again within bounds, then fails; the others go on."""
 
 import json
+import socket
 import time
 
 import pytest
@@ -205,18 +206,27 @@ def test_a_stream_that_breaks_is_cut_and_not_ended(chat, media):
         chat.client.post("/analyze", json=body)
 
 
-def test_a_model_server_that_is_not_there_fails_items_within_bounds(make_server, account_of, media):
-    import socket
+def test_items_wait_for_a_model_server_that_is_not_there(make_server, account_of, build_dir, media, tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = make_server(models=[chat_model(f"http://127.0.0.1:{port}/v1", attempts_max=2, retry_first_wait_ms=10)])
     account = account_of(server)
+    asset_id = account.asset(media.clip)
+    requests = [{"video": api.video(asset_id), "custom_id": f"n{i}", "prompt": {"input_text": "Anybody?"}}
+                for i in range(8)]
+    batch = api.create_batch(account.client, api.general_batch(requests, prompt=None))
+    api.wait_for(lambda: "batch work waits" in server.log(), timeout_s=30, what="the log saying so")
     started = time.monotonic()
-    lines = run(account, media, {"a": {"input_text": "Anybody?"}, "b": {"input_text": "Nobody?"}})
-    assert {line["status"] for line in lines.values()} == {"failed"}
-    assert all(line["error"]["code"] and line["error"]["message"] for line in lines.values())
-    assert time.monotonic() - started < 60
+    live = account.client.post("/analyze", json={"video": api.video(asset_id), "prompt": "Now?", "stream": False})
+    assert live.status_code >= 500, live.text
+    assert time.monotonic() - started < 30
+    time.sleep(3)
+    assert api.batch_of(account.client, batch["batch_id"])["status"] not in ("completed", "expired", "canceled")
+    with StandIn(build_dir / "model_stand_in", tmp_path, "--port", str(port)):
+        api.wait_for_batch(account.client, batch["batch_id"])
+    lines = api.results_of(account.client, batch["batch_id"])
+    assert [line["status"] for line in lines] == ["ready"] * len(requests), lines
 
 
 def test_a_batch_outlives_one_of_two_model_servers(make_server, account_of, build_dir, media, tmp_path):

@@ -1,7 +1,9 @@
 // A model server for tests: one that speaks Chat Completions, Messages, Responses and Embeddings, reads
 // requests strictly, answers by rule, and remembers what it was sent.
 //
-//   model_stand_in --port-file FILE [--latency-ms N] [--ledger FILE] [--key KEY]
+//   model_stand_in [--port N] [--port-file FILE] [--latency-ms N] [--ledger FILE] [--key KEY]
+//
+// It takes a free port where none is given.
 //
 // POST /v1/chat/completions, /v1/messages and /v1/responses answer with a text, with a plain document of the
 // asked schema, or with a call of a tool when one must be called; /v1/embeddings with a vector of each input.
@@ -51,6 +53,7 @@ namespace json = boost::json;
 constexpr std::uint64_t kBodyBytesMax = 256U << 20;
 
 struct Options {
+    std::uint16_t port = 0;
     std::string port_file;
     std::chrono::milliseconds latency{0};
     std::string ledger_file;
@@ -406,7 +409,9 @@ std::optional<Options> parse_options(int count, char** arguments) {
     for (int i = 1; i + 1 < count; i += 2) {
         const std::string name = arguments[i];
         const std::string value = arguments[i + 1];
-        if (name == "--port-file")
+        if (name == "--port")
+            options.port = static_cast<std::uint16_t>(std::atoi(value.c_str()));
+        else if (name == "--port-file")
             options.port_file = value;
         else if (name == "--latency-ms")
             options.latency = std::chrono::milliseconds(std::atoi(value.c_str()));
@@ -417,7 +422,7 @@ std::optional<Options> parse_options(int count, char** arguments) {
         else
             return std::nullopt;
     }
-    if (count % 2 == 0 || options.port_file.empty()) return std::nullopt;
+    if (count % 2 == 0) return std::nullopt;
     return options;
 }
 
@@ -437,13 +442,14 @@ bool write_port(const std::string& file, std::uint16_t port) {
 int main(int count, char** arguments) {
     const auto options = parse_options(count, arguments);
     if (!options) {
-        std::cerr << "usage: model_stand_in --port-file FILE [--latency-ms N] [--ledger FILE] [--key KEY]\n";
+        std::cerr << "usage: model_stand_in [--port N] [--port-file FILE] [--latency-ms N] [--ledger FILE] "
+                     "[--key KEY]\n";
         return 2;
     }
     boost::asio::io_context context{1};
     StandIn stand_in(*options);
     http::Server server(context.get_executor(), stand_in.router(), {});
-    if (const auto listening = server.listen("127.0.0.1", 0); !listening) {
+    if (const auto listening = server.listen("127.0.0.1", options->port); !listening) {
         std::cerr << listening.error().message << "\n";
         return 1;
     }
@@ -453,7 +459,7 @@ int main(int count, char** arguments) {
         boost::asio::co_spawn(context, server.stop(std::chrono::milliseconds{0}),
                               [](const std::exception_ptr&) {});
     });
-    if (!write_port(options->port_file, server.port())) return 1;
+    if (!options->port_file.empty() && !write_port(options->port_file, server.port())) return 1;
     context.run();
     return 0;
 }

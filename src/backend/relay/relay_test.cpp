@@ -123,7 +123,7 @@ protected:
 
     // A backend on the shared stand-in, unless the options say otherwise.
     void use(std::vector<Protocol> spoken, RelayOptions options = {}) {
-        if (options.urls.empty()) options.urls = {shared_stand_in().url()};
+        if (options.urls.empty() && !options.managed) options.urls = {shared_stand_in().url()};
         options.model = "stand-in";
         options.protocols = std::move(spoken);
         auto made = make_relay_backend(context_.get_executor(), std::move(options));
@@ -494,6 +494,24 @@ TEST_F(RelayTest, AnotherServerIsAskedWhenOneIsGone) {
     int answers = 0;
     for (int i = 0; i < 12; ++i) answers += ask(chat_completions, "hi").starts_with("The stand-in") ? 1 : 0;
     EXPECT_GE(answers, 9) << "three broken attempts are enough";
+}
+
+TEST_F(RelayTest, AManagedServerIsStartedForTheFirstCall) {
+    use({chat_completions},
+        {.managed = ManagedOptions{.name = "m", .command = {model_stand_in_program(), "--port", "{port}"}}});
+    EXPECT_EQ(ask(chat_completions, "hi"), "The stand-in saw 0 pictures.");
+    EXPECT_EQ(ask(chat_completions, "again"), "The stand-in saw 0 pictures.");
+}
+
+TEST_F(RelayTest, ALiveCallIsToldThatAManagedServerDoesNotStart) {
+    use({chat_completions},
+        {.managed = ManagedOptions{.name = "m", .command = {"/no/such/program", "{port}"}}});
+    auto job = a_job(chat_completions, body_of(chat_completions, "hi"));
+    job.is_live = true;
+    const auto failure = failure_of(std::move(job));
+    EXPECT_EQ(failure.code, "overloaded") << "which clients see as 503";
+    EXPECT_EQ(failure.message,
+              "The server of the model \"m\" does not come up: its command cannot be started.");
 }
 
 TEST_F(RelayTest, UrlsThatAreNoneAreRefused) {

@@ -133,7 +133,7 @@ protected:
     // Again, with the limits as they are now.
     void build_batches() {
         batches.emplace(async::Blocking<store::Batches>(store->batches(), store_lane), lane, clock, limits,
-                        [] {});
+                        core::Codecs{}, [] {});
     }
     void build_files() {
         files.emplace(service::Files::Parts{.store = {store->files(), store_lane},

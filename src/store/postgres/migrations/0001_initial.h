@@ -45,7 +45,7 @@ CREATE TABLE batches(
   leases_end_at bigint
 ) WITH (fillfactor = 50);
 COMMENT ON COLUMN batches.leases_end_at IS 'No lease of the batch ends before; null: there is none.';
-CREATE INDEX batches_listed ON batches(account, dialect, created_at, id);
+CREATE INDEX batches_listed ON batches(account, created_at, id);
 CREATE INDEX batches_placed ON batches(account, kind, number);
 CREATE INDEX batches_active ON batches(account, kind) WHERE state < 3;
 CREATE INDEX batches_unfinished ON batches(created_at, id) WHERE state < 3;

@@ -250,6 +250,26 @@ TEST_F(PostgresNodes, OneNodeTellsWebhooksAndTheNextWhenItIsGone) {
     EXPECT_EQ(two_->outbox().facts(9)->size(), 1U);
 }
 
+TEST_F(PostgresNodes, AnAssetInProcessingIsTheConcernOfOneNodeUntilThatIsDead) {
+    core::Asset asset;
+    asset.id = AssetId::make(kNow);
+    asset.account = kAlice;
+    asset.created_at = kNow;
+    ASSERT_TRUE(one_->assets().insert(asset));
+    EXPECT_EQ(one_->assets().processing()->size(), 1U);
+    EXPECT_TRUE(two_->assets().processing()->empty()) << "the other is working on it";
+    one_.reset();
+    EXPECT_TRUE(two_->assets().processing()->empty()) << "it may come back";
+    postgres::Pool pool(url_);
+    ASSERT_TRUE(pool.write([](postgres::Connection& db) {
+        return db.run(
+            "UPDATE nodes SET seen_at = seen_at - interval '31 s' WHERE node = (SELECT node FROM assets)");
+    }));
+    EXPECT_EQ(two_->assets().processing()->size(), 1U);
+    one_ = open("one");
+    EXPECT_TRUE(one_->assets().processing()->empty()) << "taken over";
+}
+
 TEST_F(PostgresNodes, ResultsThatWereRemovedElsewhereAreNotServedFromHere) {
     const ABatch batch(2);
     ASSERT_TRUE(batch.create(*one_));

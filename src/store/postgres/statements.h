@@ -274,10 +274,10 @@ inline constexpr const char* kReplaceIdempotent =
 inline constexpr const char* kForgetIdempotent = "DELETE FROM idempotency WHERE expires_at <= $1";
 
 // Assets.
-inline constexpr const char* kInsertAsset =
-    "INSERT INTO assets(" SHEAF_PG_ASSET_COLUMNS
-    ", name_key) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
-    "ON CONFLICT DO NOTHING";
+inline constexpr const char* kInsertAsset = "INSERT INTO assets(" SHEAF_PG_ASSET_COLUMNS
+                                            ", name_key, node) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+                                            "$10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
+                                            "ON CONFLICT DO NOTHING";
 inline constexpr const char* kFindAsset =
     "SELECT " SHEAF_PG_ASSET_COLUMNS " FROM assets WHERE id = $1 AND account = $2";
 inline constexpr const char* kHoldAsset =
@@ -296,15 +296,24 @@ inline constexpr const char* kListAssets = "SELECT " SHEAF_PG_ASSET_COLUMNS SHEA
 inline constexpr const char* kUpdateAsset =
     "UPDATE assets SET method = $3, state = $4, filename = $5, source_url = $6, blob_key = $7, bytes = $8, "
     "type = $9, mime_type = $10, duration_s = $11, details = $12, error = $13, wants_hls = $14, "
-    "wants_thumbnail = $15, name_key = $16 WHERE id = $1 AND account = $2";
+    "wants_thumbnail = $15, name_key = $16, node = $17 WHERE id = $1 AND account = $2";
 inline constexpr const char* kSetUserMetadata =
     "UPDATE assets SET user_metadata = $3 WHERE id = $1 AND account = $2";
 inline constexpr const char* kDeleteAsset = "DELETE FROM assets WHERE id = $1";
 inline constexpr const char* kDeleteChunksOfAsset =
     "DELETE FROM chunks WHERE upload IN (SELECT id FROM uploads WHERE asset = $1)";
 inline constexpr const char* kDeleteUploadsOfAsset = "DELETE FROM uploads WHERE asset = $1";
-inline constexpr const char* kProcessingAssets =
-    "SELECT " SHEAF_PG_ASSET_COLUMNS " FROM assets WHERE state = 0 ORDER BY created_at";
+// Those that are ours, and those whose node has not been seen for a while: they are ours from now on.
+inline constexpr const char* kTakeProcessingAssets =
+    "UPDATE assets a SET node = $1 WHERE a.state = 0 AND (a.node = $1 OR NOT EXISTS (SELECT 1 FROM nodes n "
+    "WHERE n.node = a.node AND n.seen_at > clock_timestamp() - interval '30 s')) "
+    "RETURNING " SHEAF_PG_ASSET_COLUMNS;
+inline constexpr const char* kTakeAsset = "UPDATE assets SET node = $2 WHERE id = $1";
+inline constexpr const char* kSeeNode =
+    "INSERT INTO nodes(node, seen_at) VALUES ($1, clock_timestamp()) "
+    "ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at";
+inline constexpr const char* kForgetNodes =
+    "DELETE FROM nodes WHERE seen_at < clock_timestamp() - interval '1 day'";
 
 // Uploads.
 inline constexpr const char* kInsertUpload =

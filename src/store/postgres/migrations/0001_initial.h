@@ -116,6 +116,9 @@ CREATE INDEX facts_of_batch ON facts(batch);
 CREATE TABLE teller(single boolean PRIMARY KEY CHECK (single), node bytea NOT NULL, until timestamptz NOT NULL);
 INSERT INTO teller VALUES (true, '', '-infinity');
 
+-- Nodes say every few seconds that they live.
+CREATE TABLE nodes(node bytea PRIMARY KEY, seen_at timestamptz NOT NULL);
+
 CREATE TABLE idempotency(
   account text COLLATE "C" NOT NULL,
   scope bytea NOT NULL,
@@ -147,8 +150,10 @@ CREATE TABLE assets(
   wants_hls boolean NOT NULL,
   wants_thumbnail boolean NOT NULL,
   created_at bigint NOT NULL,
-  name_key bytea NOT NULL
+  name_key bytea NOT NULL,
+  node bytea NOT NULL
 );
+COMMENT ON COLUMN assets.node IS 'Who works on it while it is in processing.';
 CREATE INDEX assets_listed ON assets(account, created_at, id);
 CREATE INDEX assets_processing ON assets(created_at) WHERE state = 0;
 

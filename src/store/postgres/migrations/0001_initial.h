@@ -5,8 +5,9 @@ namespace sheaf::store::postgres::migrations {
 // Ids are 12 bytes, so that they sort as they do in core. What clients write is bytea: it may hold any byte.
 //
 // An item's row never changes. Items are handed out in the order of `position`, so those of a batch from
-// `batches.cursor` on are queued; those below it have a row in `leases` while they run and one in `results` from their
-// end on. So an item costs three small inserts and one delete, and leaves nothing to clear away in the large tables.
+// `batches.cursor` on are queued; those below it have a row in `leases` while they run and one in `results`
+// from their end on. So an item costs three small inserts and one delete, and leaves nothing to clear away in
+// the large tables.
 //
 // Whoever changes what belongs to a batch holds the batch's row, but for renewals of leases.
 inline constexpr const char* k0001Initial = R"sql(

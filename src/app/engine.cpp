@@ -349,7 +349,8 @@ async::Task<void> Engine::Parts::look_after_assets() {
 }
 
 async::Task<void> Engine::Parts::start_scheduler() {
-    co_await inputs->clear_leftovers();
+    // In a directory of several nodes they may be in use.
+    if (config.shared.empty()) co_await inputs->clear_leftovers();
     behind.spawn(dispatcher->run());
     behind.spawn(publisher->run());
     behind.spawn(reaper->run());

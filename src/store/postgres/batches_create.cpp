@@ -123,7 +123,7 @@ Result<> insert_row(Connection& db, std::int64_t number, const core::Batch& batc
 Result<core::Batch> insert_batch(Engine& engine, Connection& db, const BatchDraft& draft,
                                  std::string_view body) {
     const bool is_limited = draft.active_max > 0 && draft.batch.kind == core::BatchKind::batch;
-    const core::Batch batch = as_stored(draft);
+    core::Batch batch = as_stored(draft);
     // First what refuses soon, and once more when nobody of the account can come between.
     if (is_limited) {
         if (const auto allowed = check_active(db, draft); !allowed) return std::unexpected(allowed.error());

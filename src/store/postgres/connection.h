@@ -102,6 +102,8 @@ public:
         return read_each(take);
     }
     Result<> flush();
+    // The rows of each statement that was queued and gives rows, in order.
+    Result<std::vector<Rows>> collect();
     // Several statements in one text, outside of the pipeline.
     Result<> execute(const char* script);
     // COPY ... FROM STDIN: calls `fill` until it gives nothing more.

@@ -73,9 +73,15 @@ Result<std::unique_ptr<Engine>> Engine::open(const PostgresOptions& options) {
     if (const auto migrated = migrate(engine->pool); !migrated) return std::unexpected(migrated.error());
     if (!options.exclusive) return engine;
     if (const auto ended = engine->end_own_leases(); !ended) return std::unexpected(ended.error());
+    Engine* const self = engine.get();
+    if (const auto seen = engine->pool.write([self](Connection& db) { return self->say_that_we_live(db); });
+        !seen)
+        return std::unexpected(seen.error());
     engine->listener = std::make_unique<Listener>(
-        options.url, [self = engine.get()](std::string_view message) { return self->heard(message); },
-        [self = engine.get()] { self->results.clear(); });
+        options.url,
+        Listener::Calls{.heard = [self](std::string_view message) { return self->heard(message); },
+                        .deaf = [self] { self->results.clear(); },
+                        .beat = [self](Connection& db) { return self->say_that_we_live(db); }});
     return engine;
 }
 
@@ -96,6 +102,12 @@ Result<> Engine::end_own_leases() {
         tell_changed(db);
         return {};
     });
+}
+
+Result<> Engine::say_that_we_live(Connection& db) const {
+    db.queue(sql::kSeeNode, node);
+    db.queue(sql::kForgetNodes);
+    return db.flush();
 }
 
 Result<SharedDescriptor> Engine::temporary_file() const {

@@ -49,6 +49,7 @@ public:
 private:
     Engine(const PostgresOptions& options, std::string name, int lock);
     Result<> end_own_leases();
+    Result<> say_that_we_live(Connection& db) const;
     bool heard(std::string_view message);
 };
 

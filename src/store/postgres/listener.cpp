@@ -15,15 +15,13 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstWait{100};
 constexpr std::chrono::milliseconds kWaitMax{5'000};
-// A connection on which nothing comes may be dead: asked this often.
-constexpr std::chrono::milliseconds kAskEvery{30'000};
+constexpr std::chrono::milliseconds kBeatEvery{5'000};
 
 }  // namespace
 
-Listener::Listener(Secret url, Heard heard, std::function<void()> deaf)
+Listener::Listener(Secret url, Calls calls)
     : url_(std::move(url)),
-      heard_(std::move(heard)),
-      deaf_(std::move(deaf)),
+      calls_(std::move(calls)),
       stop_(::eventfd(0, EFD_CLOEXEC)),
       thread_([this] { run(); }) {}
 
@@ -62,16 +60,18 @@ Result<std::unique_ptr<Connection>> Listener::connect() const {
 
 void Listener::listen(Connection& connection) {
     PGconn* const handle = connection.handle();
+    auto beat_at = std::chrono::steady_clock::now();
     for (;;) {
+        if (std::chrono::steady_clock::now() >= beat_at) {
+            if (!calls_.beat(connection)) return;
+            beat_at = std::chrono::steady_clock::now() + kBeatEvery;
+        }
         while (PGnotify* const notice = PQnotifies(handle)) {
-            if (heard_(notice->extra)) call();
+            if (calls_.heard(notice->extra)) call();
             PQfreemem(notice);
         }
-        const auto asleep_since = std::chrono::steady_clock::now();
-        if (!wait(PQsocket(handle), kAskEvery)) return;
+        if (!wait(PQsocket(handle), kBeatEvery)) return;
         if (PQconsumeInput(handle) != 1) return;
-        const bool was_quiet = std::chrono::steady_clock::now() - asleep_since >= kAskEvery;
-        if (was_quiet && !connection.execute("SELECT 1")) return;
     }
 }
 
@@ -82,7 +82,7 @@ void Listener::run() {
         if (connection) {
             pause = {};
             // Between the start and the first LISTEN others may have told something, too.
-            deaf_();
+            calls_.deaf();
             call();
             if (!is_first) log::info("listening to the other nodes again");
             listen(**connection);

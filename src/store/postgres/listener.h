@@ -16,10 +16,16 @@ namespace sheaf::store::postgres {
 // waits that double; what was told meanwhile is lost, so that afterwards everything counts as changed.
 class Listener {
 public:
-    // Both are called on the listener's thread: `heard` with each message, to tell whether it is another
+    // All are called on the listener's thread: `heard` with each message, to tell whether it is another
     // node's; `deaf` after messages may have been missed.
+    // `beat` is run every few seconds: it says that we live.
     using Heard = std::function<bool(std::string_view)>;
-    Listener(Secret url, Heard heard, std::function<void()> deaf);
+    struct Calls {
+        Heard heard;
+        std::function<void()> deaf;
+        std::function<Result<>(Connection&)> beat;
+    };
+    Listener(Secret url, Calls calls);
     ~Listener();
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
@@ -38,8 +44,7 @@ private:
     bool wait(int fd, std::chrono::milliseconds at_most) const;
 
     const Secret url_;
-    const Heard heard_;
-    const std::function<void()> deaf_;
+    const Calls calls_;
     std::mutex mutex_;
     std::function<void()> changed_;
     Descriptor stop_;

@@ -169,15 +169,21 @@ TEST_F(PostgresNodes, AZombiesLateResultIsRefusedByItsEpoch) {
     EXPECT_EQ(finished(*one_, stale).recorded, std::vector{Recorded::lease_lost});
 }
 
-// A crash of the server may undo claims of the last moment, whose holders live on: epochs come again then.
-TEST_F(PostgresNodes, ALeaseIsUsedByItsNodeAlone) {
+// A crash of the server may undo claims of the last moment, whose holders live on.
+TEST_F(PostgresNodes, AnEpochDoesNotComeAgainAfterAClaimWasUndone) {
     const ABatch batch(1);
     ASSERT_TRUE(batch.create(*one_));
-    const auto held = claimed(*one_, batch.id(), 1);
-    EXPECT_TRUE(two_->items().renew(held, kNow + 1h)->empty());
-    ASSERT_TRUE(two_->items().release(held));
-    EXPECT_EQ(finished(*two_, held).recorded, std::vector{Recorded::lease_lost});
-    EXPECT_EQ(finished(*one_, held).recorded, std::vector{Recorded::yes});
+    const auto undone = claimed(*one_, batch.id(), 1);
+    postgres::Pool pool(url_);
+    ASSERT_TRUE(pool.write([](postgres::Connection& db) -> Result<> {
+        db.queue("DELETE FROM leases");
+        db.queue("UPDATE batches SET cursor = 0, queued = 1, running = 0");
+        return {};
+    }));
+    const auto again = claimed(*two_, batch.id(), 1);
+    ASSERT_EQ(again.size(), 1U);
+    EXPECT_EQ(finished(*one_, undone).recorded, std::vector{Recorded::lease_lost});
+    EXPECT_EQ(finished(*two_, again).recorded, std::vector{Recorded::yes});
 }
 
 TEST_F(PostgresNodes, ARenewalKeepsALeaseFromTheOthers) {
@@ -242,6 +248,26 @@ TEST_F(PostgresNodes, OneNodeTellsWebhooksAndTheNextWhenItIsGone) {
     EXPECT_TRUE(two_->outbox().facts(9)->empty()) << "it would be told twice";
     one_.reset();
     EXPECT_EQ(two_->outbox().facts(9)->size(), 1U);
+}
+
+TEST_F(PostgresNodes, AnAssetInProcessingIsTheConcernOfOneNodeUntilThatIsDead) {
+    core::Asset asset;
+    asset.id = AssetId::make(kNow);
+    asset.account = kAlice;
+    asset.created_at = kNow;
+    ASSERT_TRUE(one_->assets().insert(asset));
+    EXPECT_EQ(one_->assets().processing()->size(), 1U);
+    EXPECT_TRUE(two_->assets().processing()->empty()) << "the other is working on it";
+    one_.reset();
+    EXPECT_TRUE(two_->assets().processing()->empty()) << "it may come back";
+    postgres::Pool pool(url_);
+    ASSERT_TRUE(pool.write([](postgres::Connection& db) {
+        return db.run(
+            "UPDATE nodes SET seen_at = seen_at - interval '31 s' WHERE node = (SELECT node FROM assets)");
+    }));
+    EXPECT_EQ(two_->assets().processing()->size(), 1U);
+    one_ = open("one");
+    EXPECT_TRUE(one_->assets().processing()->empty()) << "taken over";
 }
 
 TEST_F(PostgresNodes, ResultsThatWereRemovedElsewhereAreNotServedFromHere) {

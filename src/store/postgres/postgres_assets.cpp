@@ -1,5 +1,6 @@
 #include "store/postgres/postgres_assets.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -60,19 +61,19 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
-Result<> insert_asset(Connection& db, const core::Asset& asset) {
+Result<> insert_asset(Connection& db, const core::Asset& asset, const std::string& node) {
     const auto added =
         db.run(sql::kInsertAsset, id_bytes(asset.id), Text{asset.account.name}, asset.method, asset.state,
                asset.filename, asset.source_url, asset.blob_key, asset.bytes, asset.type, asset.mime_type,
                asset.duration_s, asset.details, asset.user_metadata, asset.error, asset.wants_hls,
-               asset.wants_thumbnail, asset.created_at, lower(asset.filename));
+               asset.wants_thumbnail, asset.created_at, lower(asset.filename), node);
     if (!added) return std::unexpected(added.error());
     if (*added == 0) return fail(ErrorCode::conflict, "an asset of this id is there already");
     return {};
 }
 
 Result<> PostgresAssets::insert(const core::Asset& asset) {
-    return engine_->pool.write([&](Connection& db) { return insert_asset(db, asset); });
+    return engine_->pool.write([&](Connection& db) { return insert_asset(db, asset, engine_->node); });
 }
 
 Result<core::Asset> PostgresAssets::find(const AccountId& account, const AssetId& id) {
@@ -126,7 +127,7 @@ Result<> PostgresAssets::update(const core::Asset& asset, core::AssetState expec
         db.queue(sql::kUpdateAsset, id_bytes(asset.id), Text{asset.account.name}, asset.method, asset.state,
                  asset.filename, asset.source_url, asset.blob_key, asset.bytes, asset.type, asset.mime_type,
                  asset.duration_s, asset.details, asset.error, asset.wants_hls, asset.wants_thumbnail,
-                 lower(asset.filename));
+                 lower(asset.filename), engine_->node);
         return {};
     });
 }
@@ -158,7 +159,11 @@ Result<core::Asset> PostgresAssets::remove(const AccountId& account, const Asset
 }
 
 Result<std::vector<core::Asset>> PostgresAssets::processing() {
-    return engine_->pool.read([&](Connection& db) { return all_assets(db.query(sql::kProcessingAssets)); });
+    auto assets = engine_->pool.write(
+        [&](Connection& db) { return all_assets(db.query(sql::kTakeProcessingAssets, engine_->node)); },
+        Durability::lazy);
+    if (assets) std::ranges::sort(*assets, {}, &core::Asset::created_at);
+    return assets;
 }
 
 Result<std::vector<AssetId>> PostgresAssets::absent(std::span<const AssetId> ids) {

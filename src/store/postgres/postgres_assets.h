@@ -5,6 +5,7 @@
 
 namespace sheaf::store::postgres {
 
+// An asset in processing belongs to the node that works on it: of several, one fetches and probes it.
 class PostgresAssets final : public Assets {
 public:
     explicit PostgresAssets(Engine& engine) : engine_(&engine) {}
@@ -40,6 +41,6 @@ private:
 };
 
 // conflict: an asset of this id is there already.
-Result<> insert_asset(Connection& db, const core::Asset& asset);
+Result<> insert_asset(Connection& db, const core::Asset& asset, const std::string& node);
 
 }  // namespace sheaf::store::postgres

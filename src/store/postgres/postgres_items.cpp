@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <tuple>
+#include <set>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -13,6 +13,14 @@
 
 namespace sheaf::store::postgres {
 namespace {
+
+// Of an item's first lease. A crash of the server may undo the last claims, which are not synced, while their
+// holders live on: then the items' next epochs must be others.
+std::uint32_t first_epoch() {
+    std::uint32_t epoch = 0;
+    fill_random(&epoch, sizeof epoch);
+    return (epoch >> 2) + 1;
+}
 
 // How much may still be claimed.
 struct Allowance {
@@ -69,7 +77,7 @@ Result<> take_queued(Engine& engine, Connection& db, const ClaimRequest& request
     const std::int64_t always = allowance.is_first ? std::int64_t{row.cursor} : -1;
     const Timestamp until = request.now + request.lease_for;
     auto rows = db.query(sql::kLeaseQueued, row.number, row.cursor, allowance.count, allowance.bytes, until,
-                         engine.node, always);
+                         engine.node, always, first_epoch());
     if (!rows) return std::unexpected(rows.error());
     const auto count = static_cast<std::uint32_t>(rows->count());
     if (count == 0) return {};
@@ -126,38 +134,63 @@ private:
     std::vector<BatchRow> rows_;
 };
 
-Result<std::vector<ItemId>> prolong(Engine& engine, Connection& db, std::span<const core::Lease> leases,
-                                    Timestamp until) {
-    std::vector<std::string> batches;
+// What the statements about leases of one batch take.
+struct LeasesOfBatch {
     std::vector<std::int64_t> ordinals;
-    std::vector<std::int64_t> epochs;
-    for (const core::Lease& lease : leases) {
-        batches.push_back(id_bytes(lease.item.id.batch));
-        ordinals.push_back(lease.item.id.ordinal);
-        epochs.push_back(lease.epoch);
+    std::vector<std::int64_t> keys;
+
+    static std::int64_t lease_key(std::int64_t ordinal, std::int64_t epoch) {
+        return (ordinal << 32) + epoch;
     }
-    auto rows = db.query(sql::kRenewLeases, batches, ordinals, epochs, until, engine.node);
-    if (!rows) return std::unexpected(rows.error());
+    void add(std::uint32_t ordinal, std::uint32_t epoch) {
+        ordinals.push_back(ordinal);
+        keys.push_back(lease_key(ordinal, epoch));
+    }
+};
+using LeasesByBatch = std::map<std::int64_t, LeasesOfBatch>;  // by number
+
+Result<std::vector<ItemId>> prolong(Connection& db, std::span<const core::Lease> leases, Timestamp until) {
+    std::set<BatchId> ids;
+    for (const core::Lease& lease : leases) ids.insert(lease.item.id.batch);
+    auto numbers = db.query(sql::kNumbersOfBatches, all_id_bytes(ids));
+    if (!numbers) return std::unexpected(numbers.error());
+    std::map<BatchId, std::int64_t> number_of;
+    std::map<std::int64_t, BatchId> id_of;
+    while (numbers->next()) {
+        const BatchId id = batch_id(numbers->bytes(0));
+        number_of.emplace(id, numbers->number(1));
+        id_of.emplace(numbers->number(1), id);
+    }
+    LeasesByBatch by_batch;
+    for (const core::Lease& lease : leases) {
+        const auto number = number_of.find(lease.item.id.batch);
+        if (number != number_of.end()) by_batch[number->second].add(lease.item.id.ordinal, lease.epoch);
+    }
+    for (const auto& [number, some] : by_batch)
+        db.queue(sql::kRenewLeases, number, some.ordinals, some.keys, until);
+    auto renewed = db.collect();
+    if (!renewed) return std::unexpected(renewed.error());
     std::vector<ItemId> held;
-    while (rows->next()) held.push_back(batch_id(rows->bytes(0)).item(rows->as<std::uint32_t>(1)));
+    for (Rows& rows : *renewed) {
+        while (rows.next()) held.push_back(id_of.at(rows.number(0)).item(rows.as<std::uint32_t>(1)));
+    }
     return held;
 }
 
 Result<> give_back(Engine& engine, Connection& db, std::span<const core::Lease> leases) {
     auto held = HeldBatches::hold(db, leases, [](const core::Lease& lease) { return lease.item.id.batch; });
     if (!held) return std::unexpected(held.error());
-    std::vector<std::int64_t> batches;
-    std::vector<std::int64_t> ordinals;
-    std::vector<std::int64_t> epochs;
+    LeasesByBatch by_batch;
     for (const core::Lease& lease : leases) {
         const BatchRow* const row = held->find(lease.item.id.batch);
-        if (row == nullptr) continue;
-        batches.push_back(row->number);
-        ordinals.push_back(lease.item.id.ordinal);
-        epochs.push_back(lease.epoch);
+        if (row != nullptr) by_batch[row->number].add(lease.item.id.ordinal, lease.epoch);
+    }
+    std::vector<std::int64_t> batches;
+    for (const auto& [number, some] : by_batch) {
+        db.queue(sql::kReleaseLeases, number, some.ordinals, some.keys);
+        batches.push_back(number);
     }
     if (batches.empty()) return {};
-    db.queue(sql::kReleaseLeases, batches, ordinals, epochs, engine.node);
     db.queue(sql::kLookForLeases, batches);
     engine.tell_changed(db);
     return {};
@@ -172,7 +205,8 @@ public:
     Result<FinishReport> record(Engine& engine);
 
 private:
-    Result<> insert(const std::string& node);
+    Result<> end_leases();
+    void insert();
     void count(BatchRow& row);
 
     Connection* db_;
@@ -181,37 +215,47 @@ private:
     FinishReport report_;
 };
 
-// Writes those whose lease is still held, and notes which these are.
-Result<> Group::insert(const std::string& node) {
-    std::vector<std::int64_t> batches;
-    std::vector<std::int64_t> ordinals;
-    std::vector<std::int64_t> epochs;
-    std::vector<std::int64_t> states;
-    std::vector<std::int64_t> times;
-    std::vector<std::string_view> lines;
-    std::vector<std::int64_t> checksums;
-    std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::size_t>
-        places;  // the first of equal ones
+// Ends those leases that are still held, and notes whose results count.
+Result<> Group::end_leases() {
+    LeasesByBatch by_batch;
+    std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> places;  // the first of equal ones
     for (std::size_t at = 0; at < results_.size(); ++at) {
         const ItemResult& result = results_[at];
         const BatchRow* const row = held_.find(result.item.batch);
         if (row == nullptr) continue;
-        batches.push_back(row->number);
+        by_batch[row->number].add(result.item.ordinal, result.epoch);
+        places.try_emplace({row->number, LeasesOfBatch::lease_key(result.item.ordinal, result.epoch)}, at);
+    }
+    for (const auto& [number, some] : by_batch) db_->queue(sql::kEndLeases, number, some.ordinals, some.keys);
+    auto ended = db_->collect();
+    if (!ended) return std::unexpected(ended.error());
+    for (Rows& rows : *ended) {
+        while (rows.next()) {
+            const auto key = LeasesOfBatch::lease_key(rows.number(1), rows.number(2));
+            report_.recorded[places.at({rows.number(0), key})] = Recorded::yes;
+        }
+    }
+    return {};
+}
+
+void Group::insert() {
+    std::vector<std::int64_t> batches;
+    std::vector<std::int64_t> ordinals;
+    std::vector<std::int64_t> states;
+    std::vector<std::int64_t> times;
+    std::vector<std::string_view> lines;
+    std::vector<std::int64_t> checksums;
+    for (std::size_t at = 0; at < results_.size(); ++at) {
+        if (report_.recorded[at] != Recorded::yes) continue;
+        const ItemResult& result = results_[at];
+        batches.push_back(held_.find(result.item.batch)->number);
         ordinals.push_back(result.item.ordinal);
-        epochs.push_back(result.epoch);
         states.push_back(static_cast<std::int64_t>(result.state));
         times.push_back(result.finished_at.time_since_epoch().count());
         lines.emplace_back(result.line);
         checksums.push_back(crc32c(result.line));
-        places.try_emplace({row->number, result.item.ordinal, result.epoch}, at);
     }
-    if (batches.empty()) return {};
-    auto rows =
-        db_->query(sql::kFinishItems, batches, ordinals, epochs, states, times, lines, checksums, node);
-    if (!rows) return std::unexpected(rows.error());
-    while (rows->next())
-        report_.recorded[places.at({rows->number(0), rows->number(1), rows->number(2)})] = Recorded::yes;
-    return {};
+    if (!batches.empty()) db_->queue(sql::kInsertResults, batches, ordinals, states, times, lines, checksums);
 }
 
 void Group::count(BatchRow& row) {
@@ -241,7 +285,8 @@ Result<FinishReport> Group::record(Engine& engine) {
     auto held = HeldBatches::hold(*db_, results_, [](const ItemResult& result) { return result.item.batch; });
     if (!held) return std::unexpected(held.error());
     held_ = std::move(*held);
-    if (const auto inserted = insert(engine.node); !inserted) return std::unexpected(inserted.error());
+    if (const auto ended = end_leases(); !ended) return std::unexpected(ended.error());
+    insert();
     for (BatchRow& row : held_.rows()) count(row);
     if (!report_.ended.empty()) engine.tell_changed(*db_);
     return std::move(report_);
@@ -257,8 +302,7 @@ Result<ItemQueue::Claimed> PostgresItems::claim(const ClaimRequest& request) {
 Result<std::vector<ItemId>> PostgresItems::renew(std::span<const core::Lease> leases, Timestamp until) {
     if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
     if (leases.empty()) return {};
-    return engine_->pool.write([&](Connection& db) { return prolong(*engine_, db, leases, until); },
-                               Durability::lazy);
+    return engine_->pool.write([&](Connection& db) { return prolong(db, leases, until); }, Durability::lazy);
 }
 
 Result<> PostgresItems::release(std::span<const core::Lease> leases) {

@@ -104,7 +104,7 @@ Result<> PostgresAssets::insert_upload(const core::Upload& upload, const core::A
         if (idempotency) {
             if (const auto noted = insert_idempotent(db, *idempotency); !noted) return noted;
         }
-        if (const auto added = insert_asset(db, asset); !added) return added;
+        if (const auto added = insert_asset(db, asset, engine_->node); !added) return added;
         const auto added =
             db.run(sql::kInsertUpload, id_bytes(upload.id), Text{upload.account.name}, id_bytes(upload.asset),
                    upload.state, upload.total_bytes, upload.chunk_bytes, upload.created_at, upload.updated_at,
@@ -177,7 +177,10 @@ Result<ChunkReport> PostgresAssets::report_chunks(const AccountId& account, cons
         if (now_is.state != core::UploadState::active)
             return fail(ErrorCode::conflict, "the upload is no longer active");
         now_is.updated_at = now;
-        if (now_is.chunks_reported == now_is.chunk_count()) now_is.state = core::UploadState::completed;
+        if (now_is.chunks_reported == now_is.chunk_count()) {
+            now_is.state = core::UploadState::completed;
+            db.queue(sql::kTakeAsset, id_bytes(now_is.asset), engine_->node);
+        }
         db.queue(sql::kAcceptChunks, id_bytes(id), accepted);
         queue_progress(db, now_is);
         return report;

@@ -13,9 +13,12 @@
 // The state as others see it (migrations/0001_initial.h).
 #define SHEAF_PG_ITEM_STATE "coalesce(r.state, CASE WHEN i.position < b.cursor THEN 1 ELSE 0 END)"
 #define SHEAF_PG_ITEM_COLUMNS "i.ordinal, " SHEAF_PG_ITEM_STATE ", i.custom_id, i.subject, r.finished_at"
-#define SHEAF_PG_ITEMS                                                                                 \
-    " FROM batches b JOIN items i ON i.batch = b.number LEFT JOIN results r ON r.batch = i.batch AND " \
-    "r.ordinal = i.ordinal "
+// OFFSET 0 keeps a lookup a lookup: the planner, who knows little of tables that fill and empty within
+// seconds, cannot turn it into a join that compares everything with everything.
+#define SHEAF_PG_RESULT \
+    "(SELECT * FROM results r WHERE r.batch = i.batch AND r.ordinal = i.ordinal OFFSET 0) r"
+#define SHEAF_PG_ITEMS \
+    " FROM batches b JOIN items i ON i.batch = b.number LEFT JOIN LATERAL " SHEAF_PG_RESULT " ON true "
 #define SHEAF_PG_ASSET_COLUMNS                                                                         \
     "id, account, method, state, filename, source_url, blob_key, bytes, type, mime_type, duration_s, " \
     "details, user_metadata, error, wants_hls, wants_thumbnail, created_at"
@@ -151,7 +154,8 @@ inline constexpr const char* kLinesFrom =
     " AS state, i.custom_id, i.subject, r.finished_at, "
     "CASE WHEN r.state IN (2, 3) THEN r.line END AS line, CASE WHEN r.state IN (2, 3) THEN r.line_bytes END "
     "AS "
-    "line_bytes, r.line_crc FROM items i LEFT JOIN results r ON r.batch = i.batch AND r.ordinal = i.ordinal "
+    "line_bytes, r.line_crc FROM items i LEFT JOIN LATERAL " SHEAF_PG_RESULT
+    " ON true "
     "WHERE i.batch = b.number AND i.ordinal >= $2 ORDER BY i.ordinal LIMIT $3) q) p "
     "ON p.total <= $4 OR p.place = 1 WHERE b.id = $1 ORDER BY p.ordinal";
 inline constexpr const char* kItemsDescending =
@@ -182,51 +186,45 @@ inline constexpr const char* kLeaseQueued =
     "ORDER BY position LIMIT $3), "
     "picked AS MATERIALIZED (SELECT * FROM candidates WHERE total <= $4 OR position = $7), "
     "leased AS (INSERT INTO leases(batch, ordinal, epoch, attempts, expires_at, node) "
-    "SELECT $1, ordinal, 1, 1, $5, $6 FROM picked) "
-    "SELECT ordinal, custom_id, subject, body, body_crc, 1, 1, prefix FROM picked ORDER BY position";
+    "SELECT $1, ordinal, $8, 1, $5, $6 FROM picked) "
+    "SELECT ordinal, custom_id, subject, body, body_crc, $8, 1, prefix FROM picked ORDER BY position";
 // Those that ended, one always; one that is being renewed this very moment did not end.
 inline constexpr const char* kLeaseLost =
-    "WITH ended AS MATERIALIZED (SELECT ordinal FROM leases WHERE batch = $1 AND expires_at <= $2 ORDER BY "
-    "ordinal "
-    "FOR UPDATE SKIP LOCKED), "
-    "candidates AS MATERIALIZED (SELECT i.*, sum(i.body_bytes) OVER (ORDER BY i.position) AS total, "
-    "row_number() OVER (ORDER BY i.position) AS place FROM ended e JOIN items i ON i.batch = $1 AND "
-    "i.ordinal = e.ordinal "
-    "ORDER BY i.position LIMIT $3), "
+    "WITH ended AS MATERIALIZED (SELECT ordinal, epoch + 1 AS epoch, attempts + 1 AS attempts FROM leases "
+    "WHERE batch = $1 AND expires_at <= $2 ORDER BY ordinal FOR UPDATE SKIP LOCKED), "
+    "candidates AS MATERIALIZED (SELECT e.*, i.position, i.custom_id, i.subject, i.body, i.body_crc, "
+    "sum(i.body_bytes) OVER (ORDER BY e.ordinal) AS total, row_number() OVER (ORDER BY e.ordinal) AS place "
+    "FROM ended e CROSS JOIN LATERAL "
+    "(SELECT * FROM items i WHERE i.batch = $1 AND i.ordinal = e.ordinal OFFSET 0) i ORDER BY e.ordinal "
+    "LIMIT $3), "
     "picked AS MATERIALIZED (SELECT * FROM candidates WHERE total <= $4 OR place = 1), "
-    "leased AS (UPDATE leases l SET epoch = l.epoch + 1, attempts = l.attempts + 1, expires_at = $5, node = "
-    "$6 "
-    "FROM picked p WHERE l.batch = $1 AND l.ordinal = p.ordinal RETURNING l.ordinal, l.epoch, l.attempts) "
-    "SELECT p.ordinal, p.custom_id, p.subject, p.body, p.body_crc, l.epoch, l.attempts, 0::bigint FROM "
-    "picked p "
-    "JOIN leased l USING (ordinal) ORDER BY p.position";
+    "leased AS (UPDATE leases SET epoch = epoch + 1, attempts = attempts + 1, expires_at = $5, node = $6 "
+    "WHERE batch = $1 AND ordinal = ANY(ARRAY(SELECT ordinal FROM picked))) "
+    "SELECT ordinal, custom_id, subject, body, body_crc, epoch, attempts, 0::bigint FROM picked ORDER BY "
+    "ordinal";
 inline constexpr const char* kSoonestLease = "SELECT min(expires_at) FROM leases WHERE batch = $1";
-// $1: ids of batches, $2: ordinals, $3: epochs, $5: whose they are. Waits for nobody: a lease that somebody
-// holds is being ended.
+// Leases of one batch: $2 are ordinals, $3 the same with their epochs (lease_key()).
+#define SHEAF_PG_LEASES "batch = $1 AND ordinal = ANY($2) AND (ordinal::bigint << 32) + epoch = ANY($3) "
+// Waits for nobody: a lease that somebody holds is being ended.
 inline constexpr const char* kRenewLeases =
-    "WITH held AS MATERIALIZED (SELECT l.batch, l.ordinal, b.id FROM unnest($1::bytea[], $2::bigint[], "
-    "$3::bigint[]) "
-    "w(id, ordinal, epoch) JOIN batches b ON b.id = w.id JOIN leases l ON l.batch = b.number AND "
-    "l.ordinal = w.ordinal AND l.epoch = w.epoch AND l.node = $5 FOR UPDATE OF l SKIP LOCKED) "
-    "UPDATE leases l SET expires_at = $4 FROM held h WHERE l.batch = h.batch AND l.ordinal = h.ordinal "
-    "RETURNING h.id, l.ordinal";
-// $1: numbers of batches.
+    "WITH held AS MATERIALIZED (SELECT ordinal FROM leases WHERE " SHEAF_PG_LEASES
+    "FOR UPDATE SKIP LOCKED) "
+    "UPDATE leases SET expires_at = $4 WHERE batch = $1 AND ordinal = ANY(ARRAY(SELECT ordinal FROM held)) "
+    "RETURNING batch, ordinal";
 inline constexpr const char* kReleaseLeases =
-    "UPDATE leases l SET epoch = l.epoch + 1, attempts = l.attempts - 1, expires_at = 0 "
-    "FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) w(batch, ordinal, epoch) "
-    "WHERE l.batch = w.batch AND l.ordinal = w.ordinal AND l.epoch = w.epoch AND l.node = $4";
+    "UPDATE leases SET epoch = epoch + 1, attempts = attempts - 1, expires_at = 0 WHERE " SHEAF_PG_LEASES;
+inline constexpr const char* kEndLeases =
+    "DELETE FROM leases WHERE " SHEAF_PG_LEASES "RETURNING batch, ordinal, epoch";
+#undef SHEAF_PG_LEASES
+inline constexpr const char* kNumbersOfBatches = "SELECT id, number FROM batches WHERE id = ANY($1)";
 inline constexpr const char* kLookForLeases = "UPDATE batches SET leases_end_at = 0 WHERE number = ANY($1)";
-// $1: numbers of batches, $2: ordinals, $3: epochs, $4: states, $5: times, $6: lines, $7: their checksums,
-// $8: whose the leases are.
-inline constexpr const char* kFinishItems =
-    "WITH w AS MATERIALIZED (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], "
-    "$5::bigint[], $6::bytea[], $7::bigint[]) w(batch, ordinal, epoch, state, finished_at, line, crc)), "
-    "ended AS (DELETE FROM leases l USING w WHERE l.batch = w.batch AND l.ordinal = w.ordinal AND l.epoch = "
-    "w.epoch AND l.node = $8 "
-    "RETURNING l.batch, l.ordinal, l.epoch, w.state, w.finished_at, w.line, w.crc), "
-    "kept AS (INSERT INTO results(batch, ordinal, state, finished_at, line_bytes, line_crc, line) "
-    "SELECT batch, ordinal, state, finished_at, length(line), crc, line FROM ended) "
-    "SELECT batch, ordinal, epoch FROM ended";
+// $1: numbers of batches, $2: ordinals, $3: states, $4: times, $5: lines, $6: their checksums. A canceled or
+// expired item has a row, without a line.
+inline constexpr const char* kInsertResults =
+    "INSERT INTO results(batch, ordinal, state, finished_at, line_bytes, line_crc, line) "
+    "SELECT batch, ordinal, state, finished_at, length(line), crc, line FROM unnest($1::bigint[], "
+    "$2::bigint[], "
+    "$3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[]) w(batch, ordinal, state, finished_at, line, crc)";
 inline constexpr const char* kEndQueued =
     "INSERT INTO results(batch, ordinal, state, finished_at) "
     "SELECT batch, ordinal, $3, $4 FROM items WHERE batch = $1 AND position >= $2";
@@ -242,12 +240,15 @@ inline constexpr const char* kEndLeasesOfNode =
 
 // Results.
 inline constexpr const char* kUnrendered =
-    "SELECT " SHEAF_PG_ITEM_COLUMNS SHEAF_PG_ITEMS
-    "WHERE b.number = $1 AND i.ordinal >= $2 AND r.state > 3 AND r.line IS NULL ORDER BY i.ordinal LIMIT $3";
+    "SELECT r.ordinal, r.state, i.custom_id, i.subject, r.finished_at FROM results r CROSS JOIN LATERAL "
+    "(SELECT * FROM items i WHERE i.batch = r.batch AND i.ordinal = r.ordinal OFFSET 0) i "
+    "WHERE r.batch = $1 AND r.ordinal >= $2 AND r.state > 3 AND r.line IS NULL ORDER BY r.ordinal LIMIT $3";
+// Of items that have a row already, whose state and time stay as they are.
 inline constexpr const char* kKeepRendered =
-    "UPDATE results r SET line = w.line, line_bytes = length(w.line), line_crc = w.crc "
-    "FROM unnest($2::bigint[], $3::bytea[], $4::bigint[]) w(ordinal, line, crc) "
-    "WHERE r.batch = $1 AND r.ordinal = w.ordinal";
+    "INSERT INTO results AS r (batch, ordinal, state, finished_at, line_bytes, line_crc, line) "
+    "SELECT $1, ordinal, 0, 0, length(line), crc, line FROM unnest($2::bigint[], $3::bytea[], $4::bigint[]) "
+    "w(ordinal, line, crc) ON CONFLICT (batch, ordinal) DO UPDATE SET line = excluded.line, "
+    "line_bytes = excluded.line_bytes, line_crc = excluded.line_crc";
 inline constexpr const char* kSumLines =
     "SELECT coalesce(sum(line_bytes) FILTER (WHERE state = 2), 0)::bigint, coalesce(sum(line_bytes), "
     "0)::bigint "
@@ -274,10 +275,10 @@ inline constexpr const char* kReplaceIdempotent =
 inline constexpr const char* kForgetIdempotent = "DELETE FROM idempotency WHERE expires_at <= $1";
 
 // Assets.
-inline constexpr const char* kInsertAsset =
-    "INSERT INTO assets(" SHEAF_PG_ASSET_COLUMNS
-    ", name_key) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
-    "ON CONFLICT DO NOTHING";
+inline constexpr const char* kInsertAsset = "INSERT INTO assets(" SHEAF_PG_ASSET_COLUMNS
+                                            ", name_key, node) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+                                            "$10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
+                                            "ON CONFLICT DO NOTHING";
 inline constexpr const char* kFindAsset =
     "SELECT " SHEAF_PG_ASSET_COLUMNS " FROM assets WHERE id = $1 AND account = $2";
 inline constexpr const char* kHoldAsset =
@@ -296,15 +297,24 @@ inline constexpr const char* kListAssets = "SELECT " SHEAF_PG_ASSET_COLUMNS SHEA
 inline constexpr const char* kUpdateAsset =
     "UPDATE assets SET method = $3, state = $4, filename = $5, source_url = $6, blob_key = $7, bytes = $8, "
     "type = $9, mime_type = $10, duration_s = $11, details = $12, error = $13, wants_hls = $14, "
-    "wants_thumbnail = $15, name_key = $16 WHERE id = $1 AND account = $2";
+    "wants_thumbnail = $15, name_key = $16, node = $17 WHERE id = $1 AND account = $2";
 inline constexpr const char* kSetUserMetadata =
     "UPDATE assets SET user_metadata = $3 WHERE id = $1 AND account = $2";
 inline constexpr const char* kDeleteAsset = "DELETE FROM assets WHERE id = $1";
 inline constexpr const char* kDeleteChunksOfAsset =
     "DELETE FROM chunks WHERE upload IN (SELECT id FROM uploads WHERE asset = $1)";
 inline constexpr const char* kDeleteUploadsOfAsset = "DELETE FROM uploads WHERE asset = $1";
-inline constexpr const char* kProcessingAssets =
-    "SELECT " SHEAF_PG_ASSET_COLUMNS " FROM assets WHERE state = 0 ORDER BY created_at";
+// Those that are ours, and those whose node has not been seen for a while: they are ours from now on.
+inline constexpr const char* kTakeProcessingAssets =
+    "UPDATE assets a SET node = $1 WHERE a.state = 0 AND (a.node = $1 OR NOT EXISTS (SELECT 1 FROM nodes n "
+    "WHERE n.node = a.node AND n.seen_at > clock_timestamp() - interval '30 s')) "
+    "RETURNING " SHEAF_PG_ASSET_COLUMNS;
+inline constexpr const char* kTakeAsset = "UPDATE assets SET node = $2 WHERE id = $1";
+inline constexpr const char* kSeeNode =
+    "INSERT INTO nodes(node, seen_at) VALUES ($1, clock_timestamp()) "
+    "ON CONFLICT (node) DO UPDATE SET seen_at = excluded.seen_at";
+inline constexpr const char* kForgetNodes =
+    "DELETE FROM nodes WHERE seen_at < clock_timestamp() - interval '1 day'";
 
 // Uploads.
 inline constexpr const char* kInsertUpload =

@@ -5,8 +5,9 @@ namespace sheaf::store::postgres::migrations {
 // Ids are 12 bytes, so that they sort as they do in core. What clients write is bytea: it may hold any byte.
 //
 // An item's row never changes. Items are handed out in the order of `position`, so those of a batch from
-// `batches.cursor` on are queued; those below it have a row in `leases` while they run and one in `results` from their
-// end on. So an item costs three small inserts and one delete, and leaves nothing to clear away in the large tables.
+// `batches.cursor` on are queued; those below it have a row in `leases` while they run and one in `results`
+// from their end on. So an item costs three small inserts and one delete, and leaves nothing to clear away in
+// the large tables.
 //
 // Whoever changes what belongs to a batch holds the batch's row, but for renewals of leases.
 inline constexpr const char* k0001Initial = R"sql(
@@ -45,7 +46,7 @@ CREATE TABLE batches(
   leases_end_at bigint
 ) WITH (fillfactor = 50);
 COMMENT ON COLUMN batches.leases_end_at IS 'No lease of the batch ends before; null: there is none.';
-CREATE INDEX batches_listed ON batches(account, dialect, created_at, id);
+CREATE INDEX batches_listed ON batches(account, created_at, id);
 CREATE INDEX batches_placed ON batches(account, kind, number);
 CREATE INDEX batches_active ON batches(account, kind) WHERE state < 3;
 CREATE INDEX batches_unfinished ON batches(created_at, id) WHERE state < 3;
@@ -117,6 +118,9 @@ CREATE INDEX facts_of_batch ON facts(batch);
 CREATE TABLE teller(single boolean PRIMARY KEY CHECK (single), node bytea NOT NULL, until timestamptz NOT NULL);
 INSERT INTO teller VALUES (true, '', '-infinity');
 
+-- Nodes say every few seconds that they live.
+CREATE TABLE nodes(node bytea PRIMARY KEY, seen_at timestamptz NOT NULL);
+
 CREATE TABLE idempotency(
   account text COLLATE "C" NOT NULL,
   scope bytea NOT NULL,
@@ -148,8 +152,10 @@ CREATE TABLE assets(
   wants_hls boolean NOT NULL,
   wants_thumbnail boolean NOT NULL,
   created_at bigint NOT NULL,
-  name_key bytea NOT NULL
+  name_key bytea NOT NULL,
+  node bytea NOT NULL
 );
+COMMENT ON COLUMN assets.node IS 'Who works on it while it is in processing.';
 CREATE INDEX assets_listed ON assets(account, created_at, id);
 CREATE INDEX assets_processing ON assets(created_at) WHERE state = 0;
 

@@ -63,6 +63,9 @@ public:
         static_cast<void>(attempt);
         co_return;
     }
+    // Whether what an item begins with need not be read again for the next that begins so: its servers keep
+    // it.
+    virtual bool keeps_prefixes() const { return false; }
     // The server, of several, that has read what begins with the prefix, as far as is known; its run goes
     // there.
     struct Home {

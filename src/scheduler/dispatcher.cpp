@@ -195,8 +195,10 @@ std::uint32_t Dispatcher::launch(ActiveBatch& active, Model& model, std::uint32_
     for (; launched < count_max; ++launched) {
         auto item = lineup->second.take(model.runs, now, room_at_home(model));
         // Another server reads the beginning anew, when nothing better is to be had.
-        if (!item && !may_claim(active, model) && !active.is_claiming)
+        if (!item && !may_claim(active, model) && !active.is_claiming) {
             item = lineup->second.take(model.runs, now, anywhere);
+            if (item) item->lease.prefix = 0;
+        }
         if (!item) break;
         model.runs.started(item->lease.prefix, item->lease.body.size(), now);
         AtHome home(model, model.backend->home_of(item->lease.prefix));
@@ -219,8 +221,10 @@ void Dispatcher::claim_ahead(ActiveBatch& active, Model& model, std::uint32_t mi
             : lineup->second.count_startable(model.runs, now, wanted, room_at_home(model));
     // Not for every single one.
     if (at_hand >= wanted || (missing == 0 && at_hand > wanted / 2)) return;
+    // Where those at hand have to wait, more of the same would be of no use.
+    const bool are_held = lineup != active.lineups.end() && lineup->second.size() > at_hand;
     active.is_claiming = true;
-    claims_.spawn(claim(active, wanted - at_hand));
+    claims_.spawn(claim(active, std::max(wanted - at_hand, are_held ? model.running : 0)));
 }
 
 async::Task<void> Dispatcher::claim(ActiveBatch& active, std::uint32_t count) {
@@ -269,16 +273,21 @@ async::Task<void> Dispatcher::claim(ActiveBatch& active, std::uint32_t count) {
 }
 
 void Dispatcher::line_up(ActiveBatch& active, core::Lease lease) {
-    if (!active.is_mixed())
-        return active.lineups[active.batch.model].add({.lease = std::move(lease), .inference = {}});
-    if (auto failure = worn_out(lease)) return end_at_once(active, std::move(lease), std::move(*failure));
-    auto inference = parts_.codecs.at(active.batch.dialect)->decode(active.batch, lease.body);
-    if (!inference) return end_at_once(active, std::move(lease), unreadable(inference.error()));
-    const std::string name = core::model_of(*inference);
-    if (!parts_.models->contains(name))
+    std::optional<core::Inference> asked;
+    std::string name = active.batch.model;
+    if (active.is_mixed()) {
+        if (auto failure = worn_out(lease)) return end_at_once(active, std::move(lease), std::move(*failure));
+        auto inference = parts_.codecs.at(active.batch.dialect)->decode(active.batch, lease.body);
+        if (!inference) return end_at_once(active, std::move(lease), unreadable(inference.error()));
+        name = core::model_of(*inference);
+        asked = std::move(*inference);
+    }
+    const auto model = parts_.models->find(name);
+    if (model == parts_.models->end() && active.is_mixed())
         return end_at_once(active, std::move(lease),
                            {"model_not_found", fmt::format("There is no model of the name \"{}\".", name)});
-    active.lineups[name].add({.lease = std::move(lease), .inference = std::move(*inference)});
+    if (model == parts_.models->end() || !model->second.backend->keeps_prefixes()) lease.prefix = 0;
+    active.lineups[name].add({.lease = std::move(lease), .inference = std::move(asked)});
 }
 
 void Dispatcher::end_at_once(ActiveBatch& active, core::Lease lease, core::Failure failure) {

@@ -84,6 +84,7 @@ class FakeBackend final : public backend::Backend {
 public:
     std::function<core::Outcome(const std::string& prompt, std::uint32_t attempt)> answer;
     std::chrono::milliseconds delay{0};
+    bool is_reading = false;
     int running = 0;
     int most_running = 0;
     std::vector<std::string> seen;
@@ -100,6 +101,7 @@ public:
         while (out) co_await async::sleep_for(1ms);
     }
 
+    bool keeps_prefixes() const override { return is_reading; }
     async::Task<core::Outcome> run(backend::Job job) override {
         const std::string prompt = std::get<core::VideoAnalysis>(job.inference).prompt.text;
         struct Count {
@@ -373,6 +375,7 @@ TEST_F(DispatcherTest, RepeatsOfBrokenAttemptsAreSaidToBeSuch) {
 
 TEST_F(DispatcherTest, TheFirstOfARunGoesAloneAndOthersTakeItsNeighboursSlots) {
     fake->delay = 30ms;
+    fake->is_reading = true;
     run([&]() -> async::Task<void> {
         // Long enough that its reading takes longer than the answer.
         const std::string tail(4000, 'x');

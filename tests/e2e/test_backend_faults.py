@@ -59,8 +59,9 @@ def test_faults_of_one_item_are_its_own(chat, media, stand_in):
         assert line["status"] == "failed" and line["error"]["code"] and line["error"]["message"], line
         tries = stand_in.attempts(f"Question {i} ")
         assert 1 <= tries <= ATTEMPTS + 4, f"{action}: tried {tries} times"
+        # What breaks while the server seems to be out, as several in a row make it seem, does not count.
         if action in ("500", "502", "garbage", "half", "error-200"):
-            assert tries == ATTEMPTS, f"{action}: tried {tries} times"
+            assert tries >= ATTEMPTS, f"{action}: tried {tries} times"
     stand_in.check_requests()
 
 

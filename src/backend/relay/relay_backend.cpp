@@ -36,6 +36,7 @@ public:
     std::optional<std::uint32_t> window() const override { return servers_->window(); }
     void on_wider_window(std::function<void()> told) override { servers_->on_wider_window(std::move(told)); }
     bool is_out() const override { return servers_->is_out(); }
+    bool keeps_prefixes() const override { return true; }
     std::optional<Home> home_of(std::uint64_t prefix) const override { return servers_->home_of(prefix); }
     async::Task<void> ready_for(Try attempt) override {
         if (managed_ != nullptr) co_await managed_->up(Patience::endless);

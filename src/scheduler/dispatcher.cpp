@@ -160,6 +160,28 @@ Lineup::HasRoom Dispatcher::room_at_home(const Model& model) const {
     };
 }
 
+// Servers forget what they read long ago, so no more runs are begun than it takes to keep each server's share
+// of the slots busy.
+bool Dispatcher::needs_runs(const Model& model, SteadyTime now) const {
+    std::vector<double> at_home(model.at_home.begin(), model.at_home.end());
+    double homeless = 0;  // of runs that have just begun
+    for (const auto& [id, active] : active_) {
+        const auto lineup = active.lineups.find(model.name);
+        if (lineup == active.lineups.end()) continue;
+        lineup->second.for_each_led(model.runs, now, [&](std::uint64_t prefix, std::size_t count) {
+            const auto home = model.backend->home_of(prefix);
+            if (home) at_home.resize(std::max(at_home.size(), home->servers));
+            (home ? at_home[home->server] : homeless) += static_cast<double>(count);
+        });
+    }
+    at_home.resize(std::max<std::size_t>(1, at_home.size()));
+    const auto servers = static_cast<double>(at_home.size());
+    const double share = std::ceil(slots_of(model, parts_.clock->now()) / servers);
+    double busy = homeless;
+    for (const double count : at_home) busy += std::min(count, share);
+    return busy < share * servers;
+}
+
 std::uint32_t Dispatcher::free_slots(const Model& model) const {
     const auto slots = slots_of(model, parts_.clock->now());
     return slots - std::min(model.running, slots);
@@ -193,10 +215,11 @@ std::uint32_t Dispatcher::launch(ActiveBatch& active, Model& model, std::uint32_
     if (lineup == active.lineups.end()) return 0;
     std::uint32_t launched = 0;
     for (; launched < count_max; ++launched) {
-        auto item = lineup->second.take(model.runs, now, room_at_home(model));
+        const bool may_lead = needs_runs(model, now);
+        auto item = lineup->second.take(model.runs, now, room_at_home(model), may_lead);
         // Another server reads the beginning anew, when nothing better is to be had.
-        if (!item && !may_claim(active, model) && !active.is_claiming) {
-            item = lineup->second.take(model.runs, now, anywhere);
+        if (!item && may_lead && !may_claim(active, model) && !active.is_claiming) {
+            item = lineup->second.take(model.runs, now, anywhere, may_lead);
             if (item) item->lease.prefix = 0;
         }
         if (!item) break;

@@ -13,9 +13,12 @@ void Lineup::add(Waiting item) {
     runs_.back().items.push_back(std::move(item));
 }
 
-std::optional<Waiting> Lineup::take(const PrefixRuns& runs, PrefixRuns::Time now, const HasRoom& has_room) {
+std::optional<Waiting> Lineup::take(const PrefixRuns& runs, PrefixRuns::Time now, const HasRoom& has_room,
+                                    bool may_lead) {
     for (auto run = runs_.begin(); run != runs_.end(); ++run) {
-        if (runs.gate(run->prefix, now) == PrefixRuns::Gate::closed || !has_room(run->prefix)) continue;
+        const auto gate = runs.gate(run->prefix, now);
+        if (gate == PrefixRuns::Gate::closed || (gate == PrefixRuns::Gate::leader && !may_lead)) continue;
+        if (!has_room(run->prefix)) continue;
         Waiting item = std::move(run->items.front());
         run->items.pop_front();
         if (run->items.empty()) runs_.erase(run);
@@ -24,6 +27,14 @@ std::optional<Waiting> Lineup::take(const PrefixRuns& runs, PrefixRuns::Time now
         return item;
     }
     return std::nullopt;
+}
+
+void Lineup::for_each_led(const PrefixRuns& runs, PrefixRuns::Time now,
+                          const std::function<void(std::uint64_t, std::size_t)>& run) const {
+    for (const Run& each : runs_) {
+        if (each.prefix != 0 && runs.gate(each.prefix, now) != PrefixRuns::Gate::leader)
+            run(each.prefix, each.items.size());
+    }
 }
 
 std::uint32_t Lineup::count_startable(const PrefixRuns& runs, PrefixRuns::Time now, std::uint32_t enough,

@@ -25,12 +25,18 @@ public:
     void add(Waiting item);
     // Whether there is room where the prefix has been read.
     using HasRoom = std::function<bool(std::uint64_t prefix)>;
-    // The first that may start and for whose prefix there is room; the caller starts it.
-    std::optional<Waiting> take(const PrefixRuns& runs, PrefixRuns::Time now, const HasRoom& has_room);
+    // The first that may start and for whose prefix there is room; the caller starts it. With `may_lead`
+    // unset none that would be the first of its run.
+    std::optional<Waiting> take(const PrefixRuns& runs, PrefixRuns::Time now, const HasRoom& has_room,
+                                bool may_lead = true);
 
     // How many may start, counted up to `enough`; of those for whose prefix there is room.
     std::uint32_t count_startable(const PrefixRuns& runs, PrefixRuns::Time now, std::uint32_t enough,
                                   const HasRoom& has_room) const;
+    // Calls `run` with the prefix and the size of each run whose first has started.
+    void for_each_led(const PrefixRuns& runs, PrefixRuns::Time now,
+                      const std::function<void(std::uint64_t prefix, std::size_t count)>& run) const;
+
     // When the next of those that may not start may, if nothing ends before. Time::max(): there are none.
     PrefixRuns::Time opens_at(const PrefixRuns& runs, PrefixRuns::Time now) const;
 

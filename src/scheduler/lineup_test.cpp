@@ -92,6 +92,21 @@ TEST_F(LineupTest, ARunWithoutRoomWaitsAndOthersPassIt) {
     EXPECT_EQ(start(), 0);
 }
 
+TEST_F(LineupTest, NoRunIsBegunWhereNoneIsNeeded) {
+    for (std::uint32_t n = 0; n < 2; ++n) lineup.add(item(n, 7));
+    for (std::uint32_t n = 2; n < 5; ++n) lineup.add(item(n, 8));
+    EXPECT_EQ(start(), 0);
+    EXPECT_FALSE(lineup.take(runs, kStart, has_room, false));
+    std::vector<std::pair<std::uint64_t, std::size_t>> led;
+    const auto note = [&](std::uint64_t prefix, std::size_t count) { led.emplace_back(prefix, count); };
+    lineup.for_each_led(runs, kStart, note);
+    EXPECT_EQ(led, (std::vector<std::pair<std::uint64_t, std::size_t>>{{7, 1}}));
+    runs.ended(7);
+    const auto next = lineup.take(runs, kStart, has_room, false);
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->lease.item.id.ordinal, 1U);
+}
+
 TEST(PrefixRuns, ForgetsTheOldest) {
     PrefixRuns runs;
     for (std::uint64_t prefix = 1; prefix <= 5000; ++prefix) {

@@ -66,15 +66,16 @@ public:
     // Whether what an item begins with need not be read again for the next that begins so: its servers keep
     // it.
     virtual bool keeps_prefixes() const { return false; }
-    // The server, of several, that has read what begins with the prefix, as far as is known; its run goes
-    // there.
-    struct Home {
-        std::size_t server = 0;
-        std::size_t servers = 1;
-    };
-    virtual std::optional<Home> home_of(std::uint64_t prefix) const {
+    virtual std::size_t server_count() const { return 1; }
+    // The server, of several, that has read what begins with the prefix, or is about to, while it takes work.
+    virtual std::optional<std::size_t> home_of(std::uint64_t prefix) const {
         static_cast<void>(prefix);
         return std::nullopt;
+    }
+    // What begins with the prefix goes to this server from now on.
+    virtual void settle(std::uint64_t prefix, std::size_t server) {
+        static_cast<void>(prefix);
+        static_cast<void>(server);
     }
 
     // Ends what goes on between runs. No run may be under way, and none begins afterwards. Whoever has run

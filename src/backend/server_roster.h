@@ -47,6 +47,8 @@ public:
     // The server that has read the prefix, as far as we know, while it takes work.
     std::optional<std::size_t> home_of(std::uint64_t prefix, SteadyTime now) const;
 
+    void set_home(std::uint64_t prefix, std::size_t server);
+
     // How many calls it can have under way, for choose() to compare by; all are alike at first.
     void set_size(std::size_t server, std::uint32_t size) { entries_[server].size = size; }
 
@@ -73,7 +75,6 @@ private:
     };
     std::size_t least_loaded(SteadyTime now);
     bool takes_work(std::size_t server, SteadyTime now) const;
-    void set_home(std::uint64_t prefix, std::size_t server);
     void eject(Entry& entry, SteadyTime now);
 
     EjectionRules rules_;

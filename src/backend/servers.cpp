@@ -161,11 +161,13 @@ async::Task<Result<http::ClientResponse>> Servers::exchange(ServerCall call, con
     co_return response;
 }
 
-std::optional<Backend::Home> Servers::home_of(std::uint64_t prefix) const {
+std::size_t Servers::count() const {
+    return servers_.size();
+}
+
+std::optional<std::size_t> Servers::home_of(std::uint64_t prefix) const {
     if (prefix == 0 || servers_.size() == 1) return std::nullopt;
-    const auto home = roster_.home_of(prefix, Clock::now());
-    if (!home) return std::nullopt;
-    return Backend::Home{.server = *home, .servers = servers_.size()};
+    return roster_.home_of(prefix, Clock::now());
 }
 
 std::optional<std::uint32_t> Servers::window() const {

@@ -69,7 +69,9 @@ public:
     void on_wider_window(std::function<void()> told) { on_wider_window_ = std::move(told); }
     bool is_out() const { return roster_.are_all_ejected(); }
     async::Task<void> ready_for(Backend::Try attempt);
-    std::optional<Backend::Home> home_of(std::uint64_t prefix) const;
+    std::size_t count() const;
+    std::optional<std::size_t> home_of(std::uint64_t prefix) const;
+    void settle(std::uint64_t prefix, std::size_t server) { roster_.set_home(prefix, server); }
 
     // What an answer without a good status means (refusal.h). Nobody need wait for a server that asked for it
     // while another takes work.

@@ -1,5 +1,6 @@
 #include "scheduler/dispatcher.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/check.h"
@@ -21,6 +22,7 @@ constexpr std::size_t kWaitingPerSlot = 4;
 constexpr std::size_t kWaitingMixedMax = 256;
 constexpr std::size_t kWaitingBytesMax = std::size_t{64} << 20;
 constexpr double kOverShare = 1.15;
+constexpr double kRunsAhead = 1.5;
 
 bool anywhere(std::uint64_t) {
     return true;
@@ -154,32 +156,32 @@ Lineup::HasRoom Dispatcher::room_at_home(const Model& model) const {
     const auto slots = slots_of(model, parts_.clock->now());
     return [&model, slots](std::uint64_t prefix) {
         const auto home = model.backend->home_of(prefix);
-        if (!home || home->server >= model.at_home.size()) return true;
-        const auto share = static_cast<double>(slots) / static_cast<double>(home->servers);
-        return model.at_home[home->server] < std::ceil(share * kOverShare);
+        if (!home || *home >= model.at_home.size()) return true;
+        const auto share = static_cast<double>(slots) / static_cast<double>(model.at_home.size());
+        return model.at_home[*home] < std::ceil(share * kOverShare);
     };
 }
 
-// Servers forget what they read long ago, so no more runs are begun than it takes to keep each server's share
-// of the slots busy.
-bool Dispatcher::needs_runs(const Model& model, SteadyTime now) const {
+std::vector<double> Dispatcher::work_at_home(const Model& model, SteadyTime now) const {
     std::vector<double> at_home(model.at_home.begin(), model.at_home.end());
-    double homeless = 0;  // of runs that have just begun
+    at_home.resize(model.backend->server_count());
     for (const auto& [id, active] : active_) {
         const auto lineup = active.lineups.find(model.name);
         if (lineup == active.lineups.end()) continue;
         lineup->second.for_each_led(model.runs, now, [&](std::uint64_t prefix, std::size_t count) {
-            const auto home = model.backend->home_of(prefix);
-            if (home) at_home.resize(std::max(at_home.size(), home->servers));
-            (home ? at_home[home->server] : homeless) += static_cast<double>(count);
+            const auto home = at_home.size() == 1 ? 0 : model.backend->home_of(prefix);
+            if (home) at_home[*home] += static_cast<double>(count);
         });
     }
-    at_home.resize(std::max<std::size_t>(1, at_home.size()));
+    return at_home;
+}
+
+// Servers forget what they read long ago, so no more runs are begun than it takes to keep each server's
+// share of the slots busy while the next run's first is read.
+bool Dispatcher::needs_runs(const Model& model, const std::vector<double>& at_home) const {
     const auto servers = static_cast<double>(at_home.size());
     const double share = std::ceil(slots_of(model, parts_.clock->now()) / servers);
-    double busy = homeless;
-    for (const double count : at_home) busy += std::min(count, share);
-    return busy < share * servers;
+    return std::ranges::any_of(at_home, [&](double count) { return count < kRunsAhead * share; });
 }
 
 std::uint32_t Dispatcher::free_slots(const Model& model) const {
@@ -215,7 +217,8 @@ std::uint32_t Dispatcher::launch(ActiveBatch& active, Model& model, std::uint32_
     if (lineup == active.lineups.end()) return 0;
     std::uint32_t launched = 0;
     for (; launched < count_max; ++launched) {
-        const bool may_lead = needs_runs(model, now);
+        const auto at_home = work_at_home(model, now);
+        const bool may_lead = needs_runs(model, at_home);
         auto item = lineup->second.take(model.runs, now, room_at_home(model), may_lead);
         // Another server reads the beginning anew, when nothing better is to be had.
         if (!item && may_lead && !may_claim(active, model) && !active.is_claiming) {
@@ -223,8 +226,12 @@ std::uint32_t Dispatcher::launch(ActiveBatch& active, Model& model, std::uint32_
             if (item) item->lease.prefix = 0;
         }
         if (!item) break;
-        model.runs.started(item->lease.prefix, item->lease.body.size(), now);
-        AtHome home(model, model.backend->home_of(item->lease.prefix));
+        const std::uint64_t prefix = item->lease.prefix;
+        if (model.runs.gate(prefix, now) == PrefixRuns::Gate::leader)
+            model.backend->settle(
+                prefix, static_cast<std::size_t>(std::ranges::min_element(at_home) - at_home.begin()));
+        model.runs.started(prefix, item->lease.body.size(), now);
+        AtHome home(model, model.backend->home_of(prefix));
         active.flights.spawn(
             fly(active, std::move(*item), model, Slot(model.running, bell_), std::move(home)));
     }

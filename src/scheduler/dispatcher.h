@@ -98,7 +98,9 @@ private:
     std::vector<Candidate> candidates_for(const Model& model, SteadyTime now) const;
     // Until when nothing happens by itself.
     std::chrono::milliseconds idle_time(SteadyTime now) const;
-    bool needs_runs(const Model& model, SteadyTime now) const;
+    // By server: items under way whose prefix has its home there, and those that wait to follow them.
+    std::vector<double> work_at_home(const Model& model, SteadyTime now) const;
+    bool needs_runs(const Model& model, const std::vector<double>& at_home) const;
     Lineup::HasRoom room_at_home(const Model& model) const;
     // Batch items that the model may take on now.
     std::uint32_t free_slots(const Model& model) const;

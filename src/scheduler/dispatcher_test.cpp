@@ -374,11 +374,11 @@ TEST_F(DispatcherTest, RepeatsOfBrokenAttemptsAreSaidToBeSuch) {
 }
 
 TEST_F(DispatcherTest, TheFirstOfARunGoesAloneAndOthersTakeItsNeighboursSlots) {
-    fake->delay = 30ms;
+    fake->delay = 200ms;
     fake->is_reading = true;
     run([&]() -> async::Task<void> {
         // Long enough that its reading takes longer than the answer.
-        const std::string tail(4000, 'x');
+        const std::string tail(40'000, 'x');
         const BatchId id = submit({"a1" + tail, "a2" + tail, "a3" + tail, "b1" + tail, "b2" + tail, "alone"},
                                   kAnna, "m", {{0, 7}, {1, 7}, {2, 7}, {3, 8}, {4, 8}, {5, 0}});
         dispatcher->wake();
@@ -388,9 +388,11 @@ TEST_F(DispatcherTest, TheFirstOfARunGoesAloneAndOthersTakeItsNeighboursSlots) {
         co_await until_ended(id);
     });
     ASSERT_EQ(fake->seen.size(), 6U);
+    // Which of them has its video first is chance.
+    std::ranges::sort(fake->seen.begin(), fake->seen.begin() + 3);
     EXPECT_TRUE(fake->seen[0].starts_with("a1"));
-    EXPECT_TRUE(fake->seen[1].starts_with("b1"));
-    EXPECT_EQ(fake->seen[2], "alone");
+    EXPECT_EQ(fake->seen[1], "alone");
+    EXPECT_TRUE(fake->seen[2].starts_with("b1"));
     EXPECT_EQ(fake->most_running, 3);
 }
 

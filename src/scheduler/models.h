@@ -68,11 +68,10 @@ private:
 // An item under way, counted at the home of its prefix.
 class AtHome {
 public:
-    AtHome(Model& model, std::optional<backend::Backend::Home> home) : model_(&model) {
+    AtHome(Model& model, std::optional<std::size_t> home) : model_(&model), server_(home) {
         if (!home) return;
-        server_ = home->server;
-        model.at_home.resize(std::max(model.at_home.size(), home->servers));
-        ++model.at_home[*server_];
+        model.at_home.resize(model.backend->server_count());
+        ++model.at_home[*home];
     }
     AtHome(AtHome&& other) noexcept : model_(other.model_), server_(std::exchange(other.server_, {})) {}
     AtHome& operator=(AtHome&&) = delete;

@@ -37,7 +37,11 @@ public:
     void on_wider_window(std::function<void()> told) override { servers_->on_wider_window(std::move(told)); }
     bool is_out() const override { return servers_->is_out(); }
     bool keeps_prefixes() const override { return true; }
-    std::optional<Home> home_of(std::uint64_t prefix) const override { return servers_->home_of(prefix); }
+    std::size_t server_count() const override { return servers_->count(); }
+    std::optional<std::size_t> home_of(std::uint64_t prefix) const override {
+        return servers_->home_of(prefix);
+    }
+    void settle(std::uint64_t prefix, std::size_t server) override { servers_->settle(prefix, server); }
     async::Task<void> ready_for(Try attempt) override {
         if (managed_ != nullptr) co_await managed_->up(Patience::endless);
         co_await servers_->ready_for(attempt);

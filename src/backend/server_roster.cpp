@@ -4,12 +4,6 @@
 #include <tuple>
 
 namespace sheaf::backend {
-namespace {
-
-// Servers forget, too.
-constexpr std::size_t kHomesMax = 16'384;
-
-}  // namespace
 
 std::size_t ServerRoster::choose(SteadyTime now, std::uint64_t prefix) {
     const auto home = home_of(prefix, now);
@@ -41,18 +35,9 @@ bool ServerRoster::takes_work(std::size_t server, SteadyTime now) const {
 }
 
 std::optional<std::size_t> ServerRoster::home_of(std::uint64_t prefix, SteadyTime now) const {
-    const auto found = homes_.find(prefix);
-    if (found == homes_.end() || !takes_work(found->second, now)) return std::nullopt;
-    return found->second;
-}
-
-void ServerRoster::set_home(std::uint64_t prefix, std::size_t server) {
-    const bool is_new = homes_.insert_or_assign(prefix, server).second;
-    if (!is_new) return;
-    homed_.push_back(prefix);
-    if (homed_.size() <= kHomesMax) return;
-    homes_.erase(homed_.front());
-    homed_.pop_front();
+    const std::size_t* const home = homes_.find(prefix);
+    if (home == nullptr || !takes_work(*home, now)) return std::nullopt;
+    return *home;
 }
 
 bool ServerRoster::are_all_ejected() const {

@@ -2,10 +2,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <optional>
-#include <unordered_map>
 #include <vector>
+
+#include "base/recent_map.h"
 
 namespace sheaf::backend {
 
@@ -47,7 +47,7 @@ public:
     // The server that has read the prefix, as far as we know, while it takes work.
     std::optional<std::size_t> home_of(std::uint64_t prefix, SteadyTime now) const;
 
-    void set_home(std::uint64_t prefix, std::size_t server);
+    void set_home(std::uint64_t prefix, std::size_t server) { homes_.set(prefix, server); }
 
     // How many calls it can have under way, for choose() to compare by; all are alike at first.
     void set_size(std::size_t server, std::uint32_t size) { entries_[server].size = size; }
@@ -79,9 +79,8 @@ private:
 
     EjectionRules rules_;
     std::vector<Entry> entries_;
-    std::size_t next_ = 0;  // whose turn it is
-    std::unordered_map<std::uint64_t, std::size_t> homes_;
-    std::deque<std::uint64_t> homed_;  // the prefixes of homes_, by when each came: who is forgotten first
+    std::size_t next_ = 0;                                 // whose turn it is
+    RecentMap<std::uint64_t, std::size_t> homes_{16'384};  // servers forget, too
 };
 
 }  // namespace sheaf::backend

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/id.h"
+#include "base/recent_map.h"
 #include "base/secret.h"
 
 namespace sheaf {
@@ -87,6 +88,18 @@ TEST(Base64, ReadsNothingElse) {
          {"Zg", "Zg=", "Zg=a", "====", "Zh==", " Zg==", "Zg==\n", "Zg==Zg==", "Z_8="}) {
         EXPECT_FALSE(from_base64(text)) << text;
     }
+}
+
+TEST(RecentMap, ForgetsTheKeyThatCameFirst) {
+    RecentMap<int, std::string> map(2);
+    map.set(1, "one");
+    map.set(2, "two");
+    map.set(1, "uno");
+    EXPECT_EQ(*map.find(1), "uno");
+    map.set(3, "three");
+    EXPECT_EQ(map.find(1), nullptr) << "a new value makes it no younger";
+    EXPECT_EQ(*map.find(2), "two");
+    EXPECT_EQ(*map.find(3), "three");
 }
 
 }  // namespace

@@ -41,4 +41,6 @@ struct ActiveBatch {
     }
 };
 
+using ActiveBatches = std::map<BatchId, ActiveBatch>;
+
 }  // namespace sheaf::scheduler

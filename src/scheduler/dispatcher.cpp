@@ -1,7 +1,6 @@
 #include "scheduler/dispatcher.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -11,19 +10,6 @@ namespace {
 
 // Without any wake the store is looked at again after this long: leases that ended elsewhere.
 constexpr std::chrono::milliseconds kLookEvery{5'000};
-constexpr std::chrono::milliseconds kTroubleWait{500};
-// So much of the work to come is leased ahead of need.
-constexpr std::chrono::milliseconds kAhead{50};
-constexpr std::uint32_t kAheadMax = 256;
-// Leased items of one batch without a slot: more where they wait for the first of their run, never more than
-// these. Of a batch whose items name their models, one slow model must not hold up the others for long.
-constexpr std::size_t kWaitingMin = 512;
-constexpr std::size_t kWaitingPerSlot = 4;
-constexpr std::size_t kWaitingMixedMax = 256;
-constexpr std::size_t kWaitingBytesMax = std::size_t{64} << 20;
-constexpr double kOverShare = 1.15;
-constexpr double kRunsAhead = 1.5;
-
 bool anywhere(std::uint64_t) {
     return true;
 }
@@ -31,20 +17,6 @@ bool anywhere(std::uint64_t) {
 core::ItemState state_of(const core::Ending& ending) {
     return std::holds_alternative<core::Succeeded>(ending) ? core::ItemState::succeeded
                                                            : core::ItemState::failed;
-}
-
-core::Failure unreadable(const Error& error) {
-    return {.code = "invalid_request", .message = error.message, .field = error.field};
-}
-
-// What is needed to renew it and to give it back.
-core::Lease head_of(const core::Lease& lease) {
-    return {.item = {.id = lease.item.id,
-                     .custom_id = {},
-                     .subject = {},
-                     .state = lease.item.state,
-                     .finished_at = {}},
-            .epoch = lease.epoch};
 }
 
 core::Usage usage_of(const core::Ending& ending) {
@@ -129,13 +101,6 @@ void Dispatcher::drop_ended() {
     });
 }
 
-bool Dispatcher::may_claim(const ActiveBatch& active, const Model& model) const {
-    if (active.ended || active.is_claiming || active.claimable == 0) return false;
-    const std::size_t count_max =
-        active.is_mixed() ? kWaitingMixedMax : std::max(kWaitingMin, kWaitingPerSlot * model.slots);
-    return active.waiting() < count_max && active.waiting_bytes() < kWaitingBytesMax;
-}
-
 std::vector<Candidate> Dispatcher::candidates_for(const Model& model, SteadyTime now) const {
     std::vector<Candidate> candidates;
     const std::uint32_t free = free_slots(model);
@@ -151,37 +116,8 @@ std::vector<Candidate> Dispatcher::candidates_for(const Model& model, SteadyTime
     return candidates;
 }
 
-// A server takes a little more than its even share of what runs, so that runs of one beginning stay together.
-Lineup::HasRoom Dispatcher::room_at_home(const Model& model) const {
-    const auto slots = slots_of(model, parts_.clock->now());
-    return [&model, slots](std::uint64_t prefix) {
-        const auto home = model.backend->home_of(prefix);
-        if (!home || *home >= model.at_home.size()) return true;
-        const auto share = static_cast<double>(slots) / static_cast<double>(model.at_home.size());
-        return model.at_home[*home] < std::ceil(share * kOverShare);
-    };
-}
-
-std::vector<double> Dispatcher::work_at_home(const Model& model, SteadyTime now) const {
-    std::vector<double> at_home(model.at_home.begin(), model.at_home.end());
-    at_home.resize(model.backend->server_count());
-    for (const auto& [id, active] : active_) {
-        const auto lineup = active.lineups.find(model.name);
-        if (lineup == active.lineups.end()) continue;
-        lineup->second.for_each_led(model.runs, now, [&](std::uint64_t prefix, std::size_t count) {
-            const auto home = at_home.size() == 1 ? 0 : model.backend->home_of(prefix);
-            if (home) at_home[*home] += static_cast<double>(count);
-        });
-    }
-    return at_home;
-}
-
-// Servers forget what they read long ago, so no more runs are begun than it takes to keep each server's
-// share of the slots busy while the next run's first is read.
-bool Dispatcher::needs_runs(const Model& model, const std::vector<double>& at_home) const {
-    const auto servers = static_cast<double>(at_home.size());
-    const double share = std::ceil(slots_of(model, parts_.clock->now()) / servers);
-    return std::ranges::any_of(at_home, [&](double count) { return count < kRunsAhead * share; });
+Placement Dispatcher::placement_of(const Model& model, SteadyTime now) const {
+    return {model, active_, slots_of(model, parts_.clock->now()), now};
 }
 
 std::uint32_t Dispatcher::free_slots(const Model& model) const {
@@ -215,113 +151,27 @@ void Dispatcher::fill_slots(Model& model, SteadyTime now) {
 std::uint32_t Dispatcher::launch(ActiveBatch& active, Model& model, std::uint32_t count_max, SteadyTime now) {
     const auto lineup = active.lineups.find(model.name);
     if (lineup == active.lineups.end()) return 0;
+    const Placement placement = placement_of(model, now);
+    const auto has_room = [&](std::uint64_t prefix) { return placement.has_room(prefix); };
+    const auto may_lead = [&] { return placement.needs_runs(); };
     std::uint32_t launched = 0;
     for (; launched < count_max; ++launched) {
-        const auto at_home = work_at_home(model, now);
-        const bool may_lead = needs_runs(model, at_home);
-        auto item = lineup->second.take(model.runs, now, room_at_home(model), may_lead);
+        auto item = lineup->second.take(model.runs, now, has_room, may_lead);
         // Another server reads the beginning anew, when nothing better is to be had.
-        if (!item && may_lead && !may_claim(active, model) && !active.is_claiming) {
+        if (!item && !may_claim(active, model) && !active.is_claiming && may_lead()) {
             item = lineup->second.take(model.runs, now, anywhere, may_lead);
             if (item) item->lease.prefix = 0;
         }
         if (!item) break;
         const std::uint64_t prefix = item->lease.prefix;
         if (model.runs.gate(prefix, now) == PrefixRuns::Gate::leader)
-            model.backend->settle(
-                prefix, static_cast<std::size_t>(std::ranges::min_element(at_home) - at_home.begin()));
+            model.backend->settle(prefix, placement.neediest());
         model.runs.started(prefix, item->lease.body.size(), now);
         AtHome home(model, model.backend->home_of(prefix));
         active.flights.spawn(
             fly(active, std::move(*item), model, Slot(model.running, bell_), std::move(home)));
     }
     return launched;
-}
-
-void Dispatcher::claim_ahead(ActiveBatch& active, Model& model, std::uint32_t missing, SteadyTime now) {
-    if (!may_claim(active, model)) return;
-    const std::uint32_t ahead = std::min(model.pace.within(kAhead), kAheadMax);
-    // Its part of what the model has to do soon.
-    const std::uint32_t wanted = missing + ahead * active.flying() / std::max(1U, model.running);
-    if (wanted == 0) return;
-    const auto lineup = active.lineups.find(model.name);
-    const std::uint32_t at_hand =
-        lineup == active.lineups.end()
-            ? 0
-            : lineup->second.count_startable(model.runs, now, wanted, room_at_home(model));
-    // Not for every single one.
-    if (at_hand >= wanted || (missing == 0 && at_hand > wanted / 2)) return;
-    // Where those at hand have to wait, more of the same would be of no use.
-    const bool are_held = lineup != active.lineups.end() && lineup->second.size() > at_hand;
-    active.is_claiming = true;
-    claims_.spawn(claim(active, std::max(wanted - at_hand, are_held ? model.running : 0)));
-}
-
-async::Task<void> Dispatcher::claim(ActiveBatch& active, std::uint32_t count) {
-    struct Claiming {
-        ActiveBatch& active;
-        async::Bell& bell;
-        ~Claiming() {
-            active.is_claiming = false;
-            bell.ring();
-        }
-    };
-    const Claiming claiming{active, bell_};
-    // After a full disk, a jump of the clock or a sleep of the machine our own leases may look lost: nothing
-    // is claimed before they are renewed, or we would lease what we are running.
-    if (parts_.clock->now() - renewed_at_ > parts_.lease_for / 2 && !co_await renew_held()) {
-        store_changed_ = true;
-        co_await async::sleep_for(kTroubleWait);
-        co_return;
-    }
-    const store::ClaimRequest request{.batch = active.batch.id,
-                                      .count_max = count,
-                                      .now = parts_.clock->now(),
-                                      .lease_for = parts_.lease_for};
-    auto claimed = co_await parts_.queue([&](store::ItemQueue& queue) { return queue.claim(request); });
-    if (!claimed) {
-        active.claimable = 0;
-        if (claimed.error().code == ErrorCode::not_found) co_return;
-        log::error("items could not be leased",
-                   {{"batch", to_string(active.batch.id)}, {"why", claimed.error().message}});
-        store_changed_ = true;
-        co_await async::sleep_for(kTroubleWait);
-        co_return;
-    }
-    const auto got = static_cast<std::uint32_t>(claimed->leases.size() + claimed->damaged.size());
-    active.claimable = got == 0 ? 0 : active.claimable - std::min(got, active.claimable);
-    for (core::Lease& lease : claimed->leases) {
-        active.leases.insert_or_assign(lease.item.id.ordinal, head_of(lease));
-        line_up(active, std::move(lease));
-    }
-    for (core::Lease& lease : claimed->damaged) {
-        log::error("a stored request is damaged", {{"item", to_string(lease.item.id)}});
-        active.leases.insert_or_assign(lease.item.id.ordinal, head_of(lease));
-        end_at_once(active, std::move(lease),
-                    {"internal_server_error", "The stored request is damaged; submit it again."});
-    }
-}
-
-void Dispatcher::line_up(ActiveBatch& active, core::Lease lease) {
-    std::optional<core::Inference> asked;
-    std::string name = active.batch.model;
-    if (active.is_mixed()) {
-        if (auto failure = worn_out(lease)) return end_at_once(active, std::move(lease), std::move(*failure));
-        auto inference = parts_.codecs.at(active.batch.dialect)->decode(active.batch, lease.body);
-        if (!inference) return end_at_once(active, std::move(lease), unreadable(inference.error()));
-        name = core::model_of(*inference);
-        asked = std::move(*inference);
-    }
-    const auto model = parts_.models->find(name);
-    if (model == parts_.models->end() && active.is_mixed())
-        return end_at_once(active, std::move(lease),
-                           {"model_not_found", fmt::format("There is no model of the name \"{}\".", name)});
-    if (model == parts_.models->end() || !model->second.backend->keeps_prefixes()) lease.prefix = 0;
-    active.lineups[name].add({.lease = std::move(lease), .inference = std::move(asked)});
-}
-
-void Dispatcher::end_at_once(ActiveBatch& active, core::Lease lease, core::Failure failure) {
-    active.flights.spawn(land(active, std::move(lease), core::Failed{std::move(failure)}));
 }
 
 std::chrono::milliseconds Dispatcher::idle_time(SteadyTime now) const {
@@ -336,6 +186,15 @@ std::chrono::milliseconds Dispatcher::idle_time(SteadyTime now) const {
     return std::max(std::chrono::milliseconds{1}, std::chrono::ceil<std::chrono::milliseconds>(first - now));
 }
 
+std::expected<core::Inference, core::Failure> Dispatcher::inference_of(const core::Batch& batch,
+                                                                       std::string_view body) const {
+    auto inference = parts_.codecs.at(batch.dialect)->decode(batch, body);
+    if (inference) return std::move(*inference);
+    const Error& error = inference.error();
+    return std::unexpected(
+        core::Failure{.code = "invalid_request", .message = error.message, .field = error.field});
+}
+
 std::optional<core::Failure> Dispatcher::worn_out(const core::Lease& lease) const {
     if (lease.attempt <= parts_.leases_max) return std::nullopt;
     return core::Failure{
@@ -346,8 +205,8 @@ std::optional<core::Failure> Dispatcher::worn_out(const core::Lease& lease) cons
 async::Task<core::Ending> Dispatcher::ending_of(const core::Batch& batch, Waiting& item, Model& model) {
     if (auto failure = worn_out(item.lease)) co_return core::Failed{std::move(*failure)};
     if (!item.inference) {
-        auto inference = parts_.codecs.at(batch.dialect)->decode(batch, item.lease.body);
-        if (!inference) co_return core::Failed{unreadable(inference.error())};
+        auto inference = inference_of(batch, item.lease.body);
+        if (!inference) co_return core::Failed{std::move(inference.error())};
         item.inference = std::move(*inference);
     }
     co_return co_await parts_.runner->run(model, Run{.account = batch.account,
@@ -399,45 +258,6 @@ void Dispatcher::forget_written(std::span<const store::ItemResult> results,
     bell_.ring();
 }
 
-async::Task<bool> Dispatcher::renew_held() {
-    const Timestamp now = parts_.clock->now();
-    std::vector<core::Lease> held;
-    for (const auto& [id, active] : active_) {
-        for (const auto& [ordinal, lease] : active.leases) {
-            held.push_back({.item = {.id = lease.item.id}, .epoch = lease.epoch});
-        }
-    }
-    if (!held.empty()) {
-        auto renewed = co_await parts_.queue(
-            [&](store::ItemQueue& queue) { return queue.renew(held, now + parts_.lease_for); });
-        if (!renewed) {
-            log::error("leases could not be renewed", {{"why", renewed.error().message}});
-            co_return false;
-        }
-    }
-    renewed_at_ = now;
-    co_return true;
-}
-
-async::Task<void> Dispatcher::renew_leases() {
-    while (true) {
-        co_await async::sleep_for(parts_.lease_for / 3);
-        co_await renew_held();
-    }
-}
-
-async::Task<void> Dispatcher::release_leases() {
-    std::vector<core::Lease> held;
-    for (auto& [id, active] : active_) {
-        for (auto& [ordinal, lease] : active.leases) held.push_back(std::move(lease));
-        active.leases.clear();
-    }
-    if (held.empty()) co_return;
-    log::info("giving back what did not finish in time", {{"items", held.size()}});
-    auto released = co_await parts_.queue([&](store::ItemQueue& queue) { return queue.release(held); });
-    if (!released) log::error("leases could not be given back", {{"why", released.error().message}});
-}
-
 async::Task<void> Dispatcher::stop(std::chrono::milliseconds grace) {
     stopping_ = true;
     bell_.ring();
@@ -471,10 +291,9 @@ async::Task<core::Ending> Dispatcher::live(AccountId account, core::Inference in
     while (model.live_running >= model.live_slots) co_await live_slot_freed_.wait_for(kLookEvery);
     const Slot slot(model.live_running, live_slot_freed_);
     model.live_at = parts_.clock->now();
-    auto ending = co_await parts_.runner->run(model, Run{.account = std::move(account),
-                                                         .inference = std::move(inference),
-                                                         .on_text = std::move(on_text),
-                                                         .is_live = true});
+    auto ending = co_await parts_.runner->run(
+        model,
+        Run{.account = std::move(account), .inference = std::move(inference), .on_text = std::move(on_text)});
     bell_.ring();
     co_return ending;
 }

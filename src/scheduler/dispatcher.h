@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <expected>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "scheduler/choice.h"
 #include "scheduler/finisher.h"
 #include "scheduler/models.h"
+#include "scheduler/placement.h"
 #include "scheduler/runner.h"
 #include "service/live.h"
 #include "store/batches.h"
@@ -70,6 +72,8 @@ public:
 
 private:
     using SteadyTime = PrefixRuns::Time;
+    // Before a store that could not is asked again.
+    static constexpr std::chrono::milliseconds kTroubleWait{500};
 
     async::Task<void> refresh();
     // Starts what may start, and leases more where that is not enough.
@@ -85,6 +89,8 @@ private:
     async::Task<void> fly(ActiveBatch& active, Waiting item, Model& model, Slot slot, AtHome home);
     async::Task<void> land(ActiveBatch& active, core::Lease lease, core::Ending ending);
     async::Task<core::Ending> ending_of(const core::Batch& batch, Waiting& item, Model& model);
+    std::expected<core::Inference, core::Failure> inference_of(const core::Batch& batch,
+                                                               std::string_view body) const;
     // Why the item may not be tried once more: it took the process down too often.
     std::optional<core::Failure> worn_out(const core::Lease& lease) const;
     async::Task<core::Ending> live(AccountId account, core::Inference inference,
@@ -98,10 +104,7 @@ private:
     std::vector<Candidate> candidates_for(const Model& model, SteadyTime now) const;
     // Until when nothing happens by itself.
     std::chrono::milliseconds idle_time(SteadyTime now) const;
-    // By server: items under way whose prefix has its home there, and those that wait to follow them.
-    std::vector<double> work_at_home(const Model& model, SteadyTime now) const;
-    bool needs_runs(const Model& model, const std::vector<double>& at_home) const;
-    Lineup::HasRoom room_at_home(const Model& model) const;
+    Placement placement_of(const Model& model, SteadyTime now) const;
     // Batch items that the model may take on now.
     std::uint32_t free_slots(const Model& model) const;
 
@@ -115,7 +118,7 @@ private:
     Timestamp renewed_at_;
     bool stopping_ = false;
     bool stopped_ = false;
-    std::map<BatchId, ActiveBatch> active_;
+    ActiveBatches active_;
 };
 
 }  // namespace sheaf::scheduler

@@ -14,11 +14,13 @@ void Lineup::add(Waiting item) {
 }
 
 std::optional<Waiting> Lineup::take(const PrefixRuns& runs, PrefixRuns::Time now, const HasRoom& has_room,
-                                    bool may_lead) {
+                                    const std::function<bool()>& may_lead) {
+    std::optional<bool> leads;
     for (auto run = runs_.begin(); run != runs_.end(); ++run) {
         const auto gate = runs.gate(run->prefix, now);
-        if (gate == PrefixRuns::Gate::closed || (gate == PrefixRuns::Gate::leader && !may_lead)) continue;
-        if (!has_room(run->prefix)) continue;
+        if (gate == PrefixRuns::Gate::closed || !has_room(run->prefix)) continue;
+        if (gate == PrefixRuns::Gate::leader && !leads) leads = may_lead();
+        if (gate == PrefixRuns::Gate::leader && !*leads) continue;
         Waiting item = std::move(run->items.front());
         run->items.pop_front();
         if (run->items.empty()) runs_.erase(run);

@@ -25,10 +25,10 @@ public:
     void add(Waiting item);
     // Whether there is room where the prefix has been read.
     using HasRoom = std::function<bool(std::uint64_t prefix)>;
-    // The first that may start and for whose prefix there is room; the caller starts it. With `may_lead`
-    // unset none that would be the first of its run.
+    // The first that may start and for whose prefix there is room; the caller starts it. One that would be
+    // the first of its run only if `may_lead` says so, which is asked at most once.
     std::optional<Waiting> take(const PrefixRuns& runs, PrefixRuns::Time now, const HasRoom& has_room,
-                                bool may_lead = true);
+                                const std::function<bool()>& may_lead);
 
     // How many may start, counted up to `enough`; of those for whose prefix there is room.
     std::uint32_t count_startable(const PrefixRuns& runs, PrefixRuns::Time now, std::uint32_t enough,

@@ -12,6 +12,13 @@ namespace {
 using namespace std::chrono_literals;
 using Gate = PrefixRuns::Gate;
 
+bool always() {
+    return true;
+}
+bool never() {
+    return false;
+}
+
 const PrefixRuns::Time kStart = PrefixRuns::Time{} + 1h;
 
 Waiting item(std::uint32_t ordinal, std::uint64_t prefix, std::size_t bytes = 4000) {
@@ -26,7 +33,7 @@ class LineupTest : public testing::Test {
 protected:
     // Starts what may start, and tells which it was; -1 for none.
     int start(PrefixRuns::Time now = kStart) {
-        auto taken = lineup.take(runs, now, has_room);
+        auto taken = lineup.take(runs, now, has_room, always);
         if (!taken) return -1;
         runs.started(taken->lease.prefix, taken->lease.body.size(), now);
         return static_cast<int>(taken->lease.item.id.ordinal);
@@ -96,13 +103,13 @@ TEST_F(LineupTest, NoRunIsBegunWhereNoneIsNeeded) {
     for (std::uint32_t n = 0; n < 2; ++n) lineup.add(item(n, 7));
     for (std::uint32_t n = 2; n < 5; ++n) lineup.add(item(n, 8));
     EXPECT_EQ(start(), 0);
-    EXPECT_FALSE(lineup.take(runs, kStart, has_room, false));
+    EXPECT_FALSE(lineup.take(runs, kStart, has_room, never));
     std::vector<std::pair<std::uint64_t, std::size_t>> led;
     const auto note = [&](std::uint64_t prefix, std::size_t count) { led.emplace_back(prefix, count); };
     lineup.for_each_led(runs, kStart, note);
     EXPECT_EQ(led, (std::vector<std::pair<std::uint64_t, std::size_t>>{{7, 1}}));
     runs.ended(7);
-    const auto next = lineup.take(runs, kStart, has_room, false);
+    const auto next = lineup.take(runs, kStart, has_room, never);
     ASSERT_TRUE(next);
     EXPECT_EQ(next->lease.item.id.ordinal, 1U);
 }

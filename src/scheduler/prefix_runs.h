@@ -2,8 +2,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
-#include <unordered_map>
+
+#include "base/recent_map.h"
 
 namespace sheaf::scheduler {
 
@@ -35,8 +35,8 @@ private:
         bool is_open = false;
         Time opens_at;
     };
-    std::unordered_map<std::uint64_t, Run> runs_;
-    std::deque<std::uint64_t> order_;  // of their first start: who is forgotten first
+    // Servers forget, too; a run that was forgotten has one item alone again, no more.
+    RecentMap<std::uint64_t, Run> runs_{4096};
 };
 
 }  // namespace sheaf::scheduler

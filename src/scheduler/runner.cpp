@@ -17,7 +17,7 @@ async::Task<core::Outcome> Runner::attempt(Model& model, Run run, std::uint32_t 
     backend::Job job{.custom_id = std::move(run.custom_id),
                      .prefix = run.prefix,
                      .attempt = attempt,
-                     .is_live = run.is_live};
+                     .is_live = run.is_live()};
     if (const auto* const analysis = std::get_if<core::VideoAnalysis>(&run.inference)) {
         auto prepared = co_await inputs_->prepare(run.account, *analysis);
         if (auto* refused = std::get_if<core::Refused>(&prepared)) co_return std::move(*refused);
@@ -43,11 +43,11 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
     bool text_was_sent = false;
     auto next = backend::Backend::Try::first;
     while (true) {
-        if (!run.is_live) co_await model.backend->ready_for(next);
+        if (!run.is_live()) co_await model.backend->ready_for(next);
         const core::Outcome outcome = co_await attempt(model, run, broken + 1, text_was_sent);
         if (std::holds_alternative<core::Overloaded>(outcome)) ++overloads;
         if (std::holds_alternative<core::Broken>(outcome)) {
-            if (!run.is_live && model.backend->is_out() && outages < kOutagesMax)
+            if (!run.is_live() && model.backend->is_out() && outages < kOutagesMax)
                 ++outages;
             else
                 ++broken;
@@ -69,7 +69,7 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
             "trying again",
             {{"model", model.name}, {"broken", broken}, {"overloads", overloads}, {"wait_ms", wait.count()}});
         std::optional<StepOut> out;
-        if (run.slot_freed != nullptr) out.emplace(model, *run.slot_freed);
+        if (!run.is_live()) out.emplace(model, *run.slot_freed);
         co_await async::sleep_for(wait);
     }
 }

@@ -18,9 +18,11 @@ struct Run {
     std::optional<std::string> custom_id;
     std::uint64_t prefix = 0;  // as in core::Planned
     std::function<void(std::string_view)> on_text;
-    // Of a batch item: rung when it leaves its slot to others while it waits for its next try.
+    // Of a batch item: rung when it leaves its slot to others while it waits for its next try. A live call
+    // has none: somebody waits for it, so it is tried at once, even when no server seems to answer.
     async::Bell* slot_freed = nullptr;
-    bool is_live = false;  // somebody waits: it is tried at once, even when no server seems to answer
+
+    bool is_live() const { return slot_freed == nullptr; }
 };
 
 // Takes one inference from its inputs to its ending: prepares, tries, waits and tries again as core/retry.h

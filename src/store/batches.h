@@ -72,6 +72,9 @@ struct BatchDraft {
     std::vector<core::Planned> plan;
 };
 
+// How long after its creation a removed batch still has its place in the lists.
+inline constexpr std::chrono::hours kBatchPlaceKept{24 * 60};
+
 // A page of batches beside one that the caller has seen, in the order of their creation.
 struct CursorQuery {
     AccountId account;

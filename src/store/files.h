@@ -11,6 +11,9 @@
 
 namespace sheaf::store {
 
+// How long a removed file still has its place in the lists, and an upload that has ended is kept.
+inline constexpr std::chrono::hours kFilePlaceKept{24 * 30};
+
 struct FileQuery {
     AccountId account;
     std::optional<std::string> purpose;

@@ -8,13 +8,11 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "store/batch_draft.h"
 #include "store/memory/memory_state.h"
 
 namespace sheaf::store {
 namespace {
-
-// How long after its creation a removed batch still has its place in the lists.
-constexpr std::chrono::hours kPlaceKept{24 * 60};
 
 class MemorySpool final : public BodySpool {
 public:
@@ -69,24 +67,12 @@ public:
     Result<core::Batch> create(BatchDraft draft, std::unique_ptr<BodySpool> body) override {
         auto* const spool = dynamic_cast<MemorySpool*>(body.get());
         CHECK(spool != nullptr, "a body comes from new_body() of the same store");
-        const bool is_rejected = draft.batch.state == core::BatchState::ended &&
-                                 draft.batch.end_reason == core::EndReason::rejected;
-        if (draft.items.empty() != is_rejected) {
-            return fail(ErrorCode::invalid, "a batch has at least one item, unless it was rejected");
-        }
-        if (is_rejected && !draft.batch.ended_at) {
-            return fail(ErrorCode::invalid, "a rejected batch has ended");
-        }
-        if (!draft.plan.empty() && draft.plan.size() != draft.items.size())
-            return fail(ErrorCode::invalid, "a plan has one entry for each item");
-        if (draft.items.size() > kItemsMax) return fail(ErrorCode::too_large, "a batch has too many items");
         MemoryBatch stored;
         stored.body = std::make_shared<const std::string>(spool->take());
+        if (const auto sound = check_draft(draft, stored.body->size()); !sound)
+            return std::unexpected(sound.error());
+        stored.batch = first_state(draft);
         for (ItemDraft& item : draft.items) {
-            if (item.body_offset > stored.body->size() ||
-                item.body_bytes > stored.body->size() - item.body_offset) {
-                return fail(ErrorCode::invalid, "an item lies outside of the body");
-            }
             MemoryItem& kept = stored.items.emplace_back();
             kept.head.id = draft.batch.id.item(static_cast<std::uint32_t>(stored.items.size() - 1));
             kept.head.custom_id = std::move(item.custom_id);
@@ -98,18 +84,6 @@ public:
         for (std::uint32_t at = static_cast<std::uint32_t>(stored.plan.size()); at < stored.items.size();
              ++at)
             stored.plan.push_back({.ordinal = at});
-        stored.batch = std::move(draft.batch);
-        if (!is_rejected) {
-            stored.batch.state = core::BatchState::accepted;
-            stored.batch.end_reason = core::EndReason::none;
-            stored.batch.ended_at.reset();
-        }
-        stored.batch.counts = {.queued = static_cast<std::uint32_t>(stored.items.size())};
-        stored.batch.usage = {};
-        stored.batch.cancel_requested_at.reset();
-        stored.batch.archived_at.reset();
-        stored.batch.results_bytes.reset();
-        if (is_rejected) stored.batch.results_bytes = 0;
 
         const std::scoped_lock lock(state_->mutex);
         if (state_->batches.contains(stored.batch.id)) {
@@ -130,7 +104,7 @@ public:
         const BatchId id = stored.batch.id;
         stored.place =
             state_->places[id] = {stored.batch.account, ++state_->last_place, stored.batch.created_at};
-        if (is_rejected) state_->note_batch_ended(stored.batch);
+        if (is_rejected(stored.batch)) state_->note_batch_ended(stored.batch);
         return state_->batches.emplace(id, std::move(stored)).first->second.batch;
     }
 
@@ -146,7 +120,7 @@ public:
         const std::scoped_lock lock(state_->mutex);
         std::erase_if(state_->idempotency, [&](const auto& entry) { return entry.second.expires_at <= now; });
         std::erase_if(state_->places, [&](const auto& entry) {
-            return entry.second.created_at <= now - kPlaceKept && !state_->batches.contains(entry.first);
+            return entry.second.created_at <= now - kBatchPlaceKept && !state_->batches.contains(entry.first);
         });
         return {};
     }

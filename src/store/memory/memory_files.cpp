@@ -7,8 +7,6 @@
 namespace sheaf::store {
 namespace {
 
-constexpr std::chrono::hours kPlaceKept{24 * 30};
-
 class MemoryFiles final : public Files {
 public:
     explicit MemoryFiles(MemoryState& state) : state_(&state) {}
@@ -70,12 +68,12 @@ public:
     Result<> forget_removed(Timestamp now) override {
         const std::scoped_lock lock(state_->mutex);
         std::erase_if(state_->files, [&](const MemoryFile& stored) {
-            return stored.removed_at && *stored.removed_at <= now - kPlaceKept;
+            return stored.removed_at && *stored.removed_at <= now - kFilePlaceKept;
         });
         std::erase_if(state_->file_uploads, [&](const auto& entry) {
             const auto& [id, upload] = entry;
-            return upload.state != core::FileUploadState::pending && upload.created_at <= now - kPlaceKept &&
-                   !state_->file_parts.contains(id);
+            return upload.state != core::FileUploadState::pending &&
+                   upload.created_at <= now - kFilePlaceKept && !state_->file_parts.contains(id);
         });
         return {};
     }

@@ -1,20 +1,10 @@
 #include "store/postgres/batch_row.h"
 
-#include <cstring>
-
 #include "base/check.h"
-#include "base/hash.h"
 #include "store/postgres/statements.h"
 
 namespace sheaf::store::postgres {
 namespace {
-
-std::int64_t key_of(const std::string& text) {
-    const Sha256 hash = sha256(text);
-    std::int64_t key = 0;
-    std::memcpy(&key, hash.data(), sizeof key);
-    return key;
-}
 
 Result<BatchRow> one_batch(Result<Rows> rows) {
     if (!rows) return std::unexpected(rows.error());
@@ -23,39 +13,6 @@ Result<BatchRow> one_batch(Result<Rows> rows) {
 }
 
 }  // namespace
-
-std::string id_bytes(const RawId& id) {
-    std::string bytes;
-    append_number(bytes, id.seconds);
-    append_number(bytes, (id.random << 20) | id.ordinal);
-    return bytes;
-}
-
-RawId raw_id(std::string_view bytes) {
-    CHECK(bytes.size() == 12, "a stored id has 12 bytes");
-    RawId id;
-    for (std::size_t at = 0; at < 4; ++at)
-        id.seconds = (id.seconds << 8) | static_cast<unsigned char>(bytes[at]);
-    std::uint64_t low = 0;
-    for (std::size_t at = 4; at < 12; ++at) low = (low << 8) | static_cast<unsigned char>(bytes[at]);
-    id.random = low >> 20;
-    id.ordinal = static_cast<std::uint32_t>(low & 0xfffffU);
-    return id;
-}
-
-BatchId batch_id(std::string_view bytes) {
-    const RawId id = raw_id(bytes);
-    return {id.seconds, id.random};
-}
-
-std::optional<std::int64_t> subject_key(const AccountId& account, const core::Subject& subject) {
-    if (subject.text.empty()) return std::nullopt;
-    return key_of(account.name + '\n' + subject.text);
-}
-
-std::int64_t name_key(const BatchId& batch, std::string_view custom_id) {
-    return key_of(id_bytes(batch).append(custom_id));
-}
 
 BatchRow read_batch(const Rows& rows, int from) {
     int at = from;

@@ -9,6 +9,7 @@
 #include "core/batch.h"
 #include "core/item.h"
 #include "store/postgres/connection.h"
+#include "store/stored_id.h"
 
 namespace sheaf::store::postgres {
 
@@ -21,8 +22,11 @@ struct BatchRow {
     std::optional<Timestamp> leases_end_at;
 };
 
-// Ids as 12 bytes, big endian: they sort as in core.
-std::string id_bytes(const RawId& id);
+// An id to send.
+inline std::string id_bytes(const RawId& id) {
+    const StoredId bytes = stored_id(id);
+    return {bytes.data(), bytes.size()};
+}
 inline std::string id_bytes(const BatchId& id) {
     return id_bytes(RawId{id.seconds, id.random, 0});
 }
@@ -41,14 +45,6 @@ std::vector<std::string> all_id_bytes(const Range& ids) {
     for (const auto& id : ids) all.push_back(id_bytes(id));
     return all;
 }
-RawId raw_id(std::string_view bytes);
-BatchId batch_id(std::string_view bytes);
-
-// A number for "this account's items about this subject", or nullopt for an empty subject. It may collide:
-// the text decides.
-std::optional<std::int64_t> subject_key(const AccountId& account, const core::Subject& subject);
-// A number for "this batch's item of this name". It may collide: the text decides.
-std::int64_t name_key(const BatchId& batch, std::string_view custom_id);
 
 // From the columns of SHEAF_PG_BATCH_COLUMNS and SHEAF_PG_ITEM_COLUMNS (statements.h), `from` being the
 // first.

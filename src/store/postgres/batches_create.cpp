@@ -1,9 +1,8 @@
-#include <cstring>
-
 #include <fmt/format.h>
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "store/batch_draft.h"
 #include "store/postgres/postgres_batches.h"
 #include "store/postgres/postgres_outbox.h"
 #include "store/postgres/spool.h"
@@ -12,45 +11,7 @@
 namespace sheaf::store::postgres {
 namespace {
 
-// How long after its creation a removed batch still has its place in the lists.
-constexpr std::chrono::hours kPlaceKept{24 * 60};
 constexpr std::size_t kCopiedAtOnce = std::size_t{256} << 10;
-
-bool is_rejected(const core::Batch& batch) {
-    return batch.state == core::BatchState::ended && batch.end_reason == core::EndReason::rejected;
-}
-
-Result<> check(const BatchDraft& draft, std::string_view body) {
-    if (draft.items.empty() != is_rejected(draft.batch))
-        return fail(ErrorCode::invalid, "a batch has at least one item, unless it was rejected");
-    if (is_rejected(draft.batch) && !draft.batch.ended_at)
-        return fail(ErrorCode::invalid, "a rejected batch has ended");
-    if (!draft.plan.empty() && draft.plan.size() != draft.items.size())
-        return fail(ErrorCode::invalid, "a plan has one entry for each item");
-    if (draft.items.size() > kItemsMax) return fail(ErrorCode::too_large, "a batch has too many items");
-    for (const ItemDraft& item : draft.items) {
-        if (item.body_offset > body.size() || item.body_bytes > body.size() - item.body_offset)
-            return fail(ErrorCode::invalid, "an item lies outside of the body");
-    }
-    return {};
-}
-
-core::Batch as_stored(const BatchDraft& draft) {
-    core::Batch batch = draft.batch;
-    batch.results_bytes.reset();
-    if (is_rejected(batch)) {
-        batch.results_bytes = 0;
-    } else {
-        batch.state = core::BatchState::accepted;
-        batch.end_reason = core::EndReason::none;
-        batch.ended_at.reset();
-    }
-    batch.counts = {.queued = static_cast<std::uint32_t>(draft.items.size())};
-    batch.usage = {};
-    batch.cancel_requested_at.reset();
-    batch.archived_at.reset();
-    return batch;
-}
 
 // The item at a place of the plan.
 void append_item(CopyRows& rows, std::int64_t number, const BatchDraft& draft, std::uint32_t position,
@@ -95,13 +56,6 @@ Result<> check_active(Connection& db, const BatchDraft& draft) {
     return fail(ErrorCode::exhausted, fmt::format("{} batches are active already", rows->number(0)));
 }
 
-std::int64_t lock_of(const AccountId& account) {
-    const Sha256 hash = sha256("sheaf account " + account.name);
-    std::int64_t key = 0;
-    std::memcpy(&key, hash.data(), sizeof key);
-    return key;
-}
-
 Result<> replace_idempotent(Connection& db, const IdempotencyRecord& record) {
     const auto kept = db.run(sql::kReplaceIdempotent, Text{record.account.name}, record.scope, record.key,
                              record.request_hash, record.status, record.response, record.expires_at);
@@ -123,7 +77,7 @@ Result<> insert_row(Connection& db, std::int64_t number, const core::Batch& batc
 Result<core::Batch> insert_batch(Engine& engine, Connection& db, const BatchDraft& draft,
                                  std::string_view body) {
     const bool is_limited = draft.active_max > 0 && draft.batch.kind == core::BatchKind::batch;
-    core::Batch batch = as_stored(draft);
+    core::Batch batch = first_state(draft);
     // First what refuses soon, and once more when nobody of the account can come between.
     if (is_limited) {
         if (const auto allowed = check_active(db, draft); !allowed) return std::unexpected(allowed.error());
@@ -140,7 +94,7 @@ Result<core::Batch> insert_batch(Engine& engine, Connection& db, const BatchDraf
     if (const auto copied = copy_items(db, number, draft, body); !copied)
         return std::unexpected(copied.error());
     if (is_limited) {
-        db.queue(sql::kLockAccount, lock_of(batch.account));
+        db.queue(sql::kLockAccount, key_of("sheaf account " + batch.account.name));
         if (const auto allowed = check_active(db, draft); !allowed) return std::unexpected(allowed.error());
     }
     if (const auto added = insert_row(db, number, batch); !added) return std::unexpected(added.error());
@@ -170,7 +124,7 @@ Result<core::Batch> PostgresBatches::create(BatchDraft draft, std::unique_ptr<Bo
           "a body comes from new_body() of the same store");
     const auto bytes = body->bytes();
     if (!bytes) return std::unexpected(bytes.error());
-    if (const auto sound = check(draft, *bytes); !sound) return std::unexpected(sound.error());
+    if (const auto sound = check_draft(draft, bytes->size()); !sound) return std::unexpected(sound.error());
     return engine_->pool.write([&](Connection& db) { return insert_batch(*engine_, db, draft, *bytes); });
 }
 
@@ -198,7 +152,7 @@ Result<> PostgresBatches::forget_old(Timestamp now) {
     return engine_->pool.write(
         [&](Connection& db) -> Result<> {
             db.queue(sql::kForgetIdempotent, now);
-            db.queue(sql::kForgetPlaces, now - kPlaceKept);
+            db.queue(sql::kForgetPlaces, now - kBatchPlaceKept);
             return {};
         },
         Durability::lazy);

@@ -7,34 +7,13 @@
 #include "store/postgres/batch_row.h"
 #include "store/postgres/postgres_batches.h"
 #include "store/postgres/statements.h"
+#include "store/stored_rows.h"
 
 namespace sheaf::store::postgres {
 namespace {
 
 Error no_asset() {
     return {ErrorCode::not_found, "there is no such asset", {}};
-}
-
-core::Asset read_asset(const Rows& rows) {
-    core::Asset asset;
-    asset.id = {raw_id(rows.bytes(0))};
-    asset.account.name = rows.text(1);
-    asset.method = rows.as<core::AssetMethod>(2);
-    asset.state = rows.as<core::AssetState>(3);
-    asset.filename = rows.text(4);
-    asset.source_url = rows.text(5);
-    asset.blob_key = rows.text(6);
-    asset.bytes = rows.as<std::uint64_t>(7);
-    asset.type = rows.as<core::MediaType>(8);
-    asset.mime_type = rows.text(9);
-    if (!rows.is_null(10)) asset.duration_s = rows.real(10);
-    asset.details = rows.text(11);
-    asset.user_metadata = rows.text(12);
-    asset.error = rows.text(13);
-    asset.wants_hls = rows.number(14) != 0;
-    asset.wants_thumbnail = rows.number(15) != 0;
-    asset.created_at = rows.time(16);
-    return asset;
 }
 
 Result<core::Asset> one_asset(Result<Rows> rows) {

@@ -1,30 +1,15 @@
 #include "store/postgres/batch_row.h"
 #include "store/postgres/postgres_files.h"
 #include "store/postgres/statements.h"
+#include "store/stored_rows.h"
 
 namespace sheaf::store::postgres {
 namespace {
 
-core::FileUpload read_upload(const Rows& rows) {
-    core::FileUpload upload;
-    upload.id = {raw_id(rows.bytes(0))};
-    upload.account.name = rows.text(1);
-    upload.state = rows.as<core::FileUploadState>(2);
-    upload.purpose = rows.text(3);
-    upload.filename = rows.text(4);
-    upload.mime_type = rows.text(5);
-    upload.bytes = rows.as<std::uint64_t>(6);
-    if (!rows.is_null(7)) upload.file_lifetime = std::chrono::seconds{rows.number(7)};
-    if (!rows.is_null(8)) upload.file = FileId{raw_id(rows.bytes(8))};
-    upload.created_at = rows.time(9);
-    upload.expires_at = rows.time(10);
-    return upload;
-}
-
 Result<core::FileUpload> one_upload(Result<Rows> rows) {
     if (!rows) return std::unexpected(rows.error());
     if (!rows->next()) return fail(ErrorCode::not_found, "there is no such upload");
-    return read_upload(*rows);
+    return read_file_upload(*rows);
 }
 
 // Of one that is pending: nobody else changes it until the transaction has ended.
@@ -105,7 +90,7 @@ Result<std::vector<core::FileUpload>> PostgresFiles::expired_uploads(Timestamp n
         auto rows = db.query(sql::kExpiredFileUploads, now, count_max);
         if (!rows) return std::unexpected(rows.error());
         std::vector<core::FileUpload> uploads;
-        while (rows->next()) uploads.push_back(read_upload(*rows));
+        while (rows->next()) uploads.push_back(read_file_upload(*rows));
         return uploads;
     });
 }

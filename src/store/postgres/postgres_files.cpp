@@ -5,30 +5,13 @@
 
 #include "store/postgres/batch_row.h"
 #include "store/postgres/statements.h"
+#include "store/stored_rows.h"
 
 namespace sheaf::store::postgres {
 namespace {
 
-// How long a removed file still has its place in the lists.
-constexpr std::chrono::hours kPlaceKept{24 * 30};
-
 Error no_file() {
     return {ErrorCode::not_found, "there is no such file", {}};
-}
-
-core::File read_file(const Rows& rows) {
-    core::File file;
-    file.id = {raw_id(rows.bytes(0))};
-    file.account.name = rows.text(1);
-    file.purpose = rows.text(2);
-    file.filename = rows.text(3);
-    file.bytes = rows.as<std::uint64_t>(4);
-    file.created_at = rows.time(5);
-    file.expires_at = rows.time_or_null(6);
-    file.blob_key = rows.text(7);
-    if (!rows.is_null(8)) file.batch = batch_id(rows.bytes(8));
-    file.offset = rows.as<std::uint64_t>(9);
-    return file;
 }
 
 Result<core::File> one_file(Result<Rows> rows) {
@@ -99,8 +82,8 @@ Result<std::vector<core::File>> PostgresFiles::expired(Timestamp now, std::uint3
 Result<> PostgresFiles::forget_removed(Timestamp now) {
     return engine_->pool.write(
         [&](Connection& db) -> Result<> {
-            db.queue(sql::kForgetFiles, now - kPlaceKept);
-            db.queue(sql::kForgetFileUploads, now - kPlaceKept);
+            db.queue(sql::kForgetFiles, now - kFilePlaceKept);
+            db.queue(sql::kForgetFileUploads, now - kFilePlaceKept);
             return {};
         },
         Durability::lazy);

@@ -1,25 +1,9 @@
 #include "store/postgres/postgres_keys.h"
 
-#include <cstring>
-
 #include "store/postgres/statements.h"
+#include "store/stored_rows.h"
 
 namespace sheaf::store::postgres {
-namespace {
-
-ApiKey read_key(const Rows& rows) {
-    ApiKey key;
-    key.id = rows.text(0);
-    key.account.name = rows.text(1);
-    const std::string_view hash = rows.bytes(2);
-    std::memcpy(key.secret_hash.data(), hash.data(), std::min(hash.size(), key.secret_hash.size()));
-    key.created_at = rows.time(3);
-    key.revoked_at = rows.time_or_null(4);
-    return key;
-}
-
-}  // namespace
-
 Result<> PostgresKeys::insert(const ApiKey& key) {
     const std::string_view hash(reinterpret_cast<const char*>(key.secret_hash.data()),
                                 key.secret_hash.size());

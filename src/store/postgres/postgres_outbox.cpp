@@ -2,6 +2,7 @@
 
 #include "store/postgres/batch_row.h"
 #include "store/postgres/statements.h"
+#include "store/stored_rows.h"
 
 namespace sheaf::store::postgres {
 namespace {
@@ -24,28 +25,6 @@ Fact read_fact(const Rows& rows) {
             .batch = batch_id(rows.bytes(3)),
             .ordinal = rows.as<std::uint32_t>(4),
             .at = rows.time(5)};
-}
-
-// From the columns of SHEAF_PG_DELIVERY_COLUMNS (statements.h).
-Delivery read_delivery(const Rows& rows) {
-    Delivery delivery{.number = rows.number(0),
-                      .event = rows.text(1),
-                      .type = rows.text(2),
-                      .account = {rows.text(3)},
-                      .form = rows.as<core::WebhookForm>(4),
-                      .target = rows.text(6),
-                      .url = rows.text(7),
-                      .created_at = rows.time(10),
-                      .attempts = rows.as<std::uint32_t>(11),
-                      .attempts_max = rows.as<std::uint32_t>(12),
-                      .next_at = rows.time(13),
-                      .ended_at = rows.time_or_null(14),
-                      .delivered = rows.number(15) != 0,
-                      .last_error = rows.text(16)};
-    if (!rows.is_null(5)) delivery.webhook = WebhookId{raw_id(rows.bytes(5))};
-    if (!rows.is_null(8)) delivery.batch = batch_id(rows.bytes(8));
-    if (!rows.is_null(9)) delivery.ordinal = rows.as<std::uint32_t>(9);
-    return delivery;
 }
 
 // Hands the statement that inserts a delivery, and its values, to `ask`.
@@ -183,7 +162,7 @@ Result<std::vector<Delivery>> PostgresOutbox::list(const DeliveryQuery& query) {
     return engine_->pool.read([&](Connection& db) {
         return collect<Delivery>(db.query(sql::kListDeliveries, id_bytes(query.webhook), account,
                                           query.undelivered_only, query.count),
-                                 read_delivery);
+                                 read_delivery<Rows>);
     });
 }
 
@@ -192,7 +171,7 @@ Result<std::vector<std::vector<Delivery>>> PostgresOutbox::about(std::span<const
         std::vector<std::vector<Delivery>> all;
         for (const Topic& topic : topics) {
             auto some = collect<Delivery>(
-                db.query(sql::kDeliveriesAbout, id_bytes(topic.batch), topic.ordinal), read_delivery);
+                db.query(sql::kDeliveriesAbout, id_bytes(topic.batch), topic.ordinal), read_delivery<Rows>);
             if (!some) return std::unexpected(some.error());
             all.push_back(std::move(*some));
         }

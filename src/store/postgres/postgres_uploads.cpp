@@ -6,33 +6,13 @@
 #include "store/postgres/postgres_assets.h"
 #include "store/postgres/postgres_batches.h"
 #include "store/postgres/statements.h"
+#include "store/stored_rows.h"
 
 namespace sheaf::store::postgres {
 namespace {
 
 Error no_upload() {
     return {ErrorCode::not_found, "there is no such upload", {}};
-}
-
-core::Upload read_upload(const Rows& rows) {
-    core::Upload upload;
-    upload.id = {raw_id(rows.bytes(0))};
-    upload.account.name = rows.text(1);
-    upload.asset = {raw_id(rows.bytes(2))};
-    upload.state = rows.as<core::UploadState>(3);
-    upload.total_bytes = rows.as<std::uint64_t>(4);
-    upload.chunk_bytes = rows.as<std::uint64_t>(5);
-    upload.created_at = rows.time(6);
-    upload.updated_at = rows.time(7);
-    upload.expires_at = rows.time(8);
-    upload.chunks_reported = rows.as<std::uint32_t>(9);
-    upload.bytes_reported = rows.as<std::uint64_t>(10);
-    return upload;
-}
-
-core::UploadChunk read_chunk(const Rows& rows) {
-    return {rows.as<std::uint32_t>(0), rows.as<std::uint64_t>(1), rows.text(2), rows.number(3) != 0,
-            rows.time(4)};
 }
 
 Result<core::Upload> one_upload(Result<Rows> rows) {

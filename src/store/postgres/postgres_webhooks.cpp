@@ -1,41 +1,12 @@
 #include "store/postgres/batch_row.h"
 #include "store/postgres/postgres_outbox.h"
 #include "store/postgres/statements.h"
+#include "store/stored_rows.h"
 
 namespace sheaf::store::postgres {
 namespace {
 
 constexpr std::string_view kRemoved = "The webhook was removed.";
-
-std::string join_types(const std::vector<std::string>& types) {
-    std::string joined;
-    for (const std::string& type : types) {
-        if (!joined.empty()) joined += ' ';
-        joined += type;
-    }
-    return joined;
-}
-
-std::vector<std::string> split_types(std::string_view joined) {
-    std::vector<std::string> types;
-    while (!joined.empty()) {
-        const auto end = std::min(joined.find(' '), joined.size());
-        types.emplace_back(joined.substr(0, end));
-        joined.remove_prefix(std::min(end + 1, joined.size()));
-    }
-    return types;
-}
-
-Webhook read_webhook(const Rows& rows) {
-    return {.id = {raw_id(rows.bytes(0))},
-            .account = {rows.text(1)},
-            .dialect = rows.text(2),
-            .url = rows.text(3),
-            .secret = Secret(rows.text(4)),
-            .types = split_types(rows.bytes(5)),
-            .enabled = rows.number(6) != 0,
-            .created_at = rows.time(7)};
-}
 
 Result<> changed_one(const Result<std::int64_t>& changed) {
     if (!changed) return std::unexpected(changed.error());

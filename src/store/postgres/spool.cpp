@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,10 +22,6 @@ Result<> write_at(int fd, std::string_view bytes, std::uint64_t offset) {
         offset += static_cast<std::uint64_t>(written);
     }
     return {};
-}
-
-TemporarySpool::~TemporarySpool() {
-    if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
 }
 
 Result<> TemporarySpool::append(std::string_view bytes) {
@@ -61,18 +56,7 @@ Result<> TemporarySpool::share(int fd, std::uint64_t bytes) {
 
 Result<std::string_view> TemporarySpool::bytes() {
     if (!file_ || size_ == 0) return memory_;
-    if (mapped_bytes_ != size_) {
-        if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
-        void* const mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file_->fd(), 0);
-        if (mapped == MAP_FAILED) {
-            mapped_ = nullptr;
-            mapped_bytes_ = 0;
-            return fail(ErrorCode::unavailable, std::string("cannot map the body: ") + std::strerror(errno));
-        }
-        mapped_ = mapped;
-        mapped_bytes_ = size_;
-    }
-    return std::string_view(static_cast<const char*>(mapped_), size_);
+    return mapped_.view(file_->fd(), size_);
 }
 
 }  // namespace sheaf::store::postgres

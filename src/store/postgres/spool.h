@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "store/batches.h"
+#include "store/mapped_body.h"
 #include "store/postgres/engine.h"
 
 namespace sheaf::store::postgres {
@@ -14,7 +15,6 @@ public:
     static constexpr std::size_t kMemoryMax = std::size_t{64} << 10;
 
     explicit TemporarySpool(const Engine& engine) : engine_(&engine) {}
-    ~TemporarySpool() override;
 
     Result<> append(std::string_view bytes) override;
     Result<std::string_view> bytes() override;
@@ -27,8 +27,7 @@ private:
     std::string memory_;
     SharedDescriptor file_;
     std::uint64_t size_ = 0;
-    void* mapped_ = nullptr;
-    std::uint64_t mapped_bytes_ = 0;
+    MappedBody mapped_;
 };
 
 // Writes all of `bytes` at `offset`. no_space: the disk is full.

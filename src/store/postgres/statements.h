@@ -1,5 +1,7 @@
 #pragma once
 
+#include "store/stored_rows.h"
+
 // All SQL of the store but its schema (migrations/). batch_row.cpp reads the columns in this order.
 #define SHEAF_PG_BATCH_COLUMNS                                                                          \
     "b.number, b.id, b.account, b.dialect, b.kind, b.model, b.tag, b.state, b.end_reason, b.cursor, "   \
@@ -19,20 +21,6 @@
     "(SELECT * FROM results r WHERE r.batch = i.batch AND r.ordinal = i.ordinal OFFSET 0) r"
 #define SHEAF_PG_ITEMS \
     " FROM batches b JOIN items i ON i.batch = b.number LEFT JOIN LATERAL " SHEAF_PG_RESULT " ON true "
-#define SHEAF_PG_ASSET_COLUMNS                                                                         \
-    "id, account, method, state, filename, source_url, blob_key, bytes, type, mime_type, duration_s, " \
-    "details, user_metadata, error, wants_hls, wants_thumbnail, created_at"
-#define SHEAF_PG_FILE_COLUMNS \
-    "id, account, purpose, filename, bytes, created_at, expires_at, blob_key, batch, start"
-#define SHEAF_PG_FILE_UPLOAD_COLUMNS \
-    "id, account, state, purpose, filename, mime_type, bytes, file_lifetime, file, created_at, expires_at"
-// Without `secret`, `payload` and `token`.
-#define SHEAF_PG_DELIVERY_COLUMNS                                                                    \
-    "d.number, d.event, d.type, d.account, d.form, d.webhook, d.target, d.url, d.batch, d.ordinal, " \
-    "d.created_at, d.attempts, d.attempts_max, d.next_at, d.ended_at, d.delivered, d.last_error"
-#define SHEAF_PG_UPLOAD_COLUMNS                                                                 \
-    "id, account, asset, state, total_bytes, chunk_bytes, created_at, updated_at, expires_at, " \
-    "chunks_reported, bytes_reported"
 
 namespace sheaf::store::postgres::sql {
 
@@ -275,23 +263,23 @@ inline constexpr const char* kReplaceIdempotent =
 inline constexpr const char* kForgetIdempotent = "DELETE FROM idempotency WHERE expires_at <= $1";
 
 // Assets.
-inline constexpr const char* kInsertAsset = "INSERT INTO assets(" SHEAF_PG_ASSET_COLUMNS
+inline constexpr const char* kInsertAsset = "INSERT INTO assets(" SHEAF_ASSET_COLUMNS
                                             ", name_key, node) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, "
                                             "$10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
                                             "ON CONFLICT DO NOTHING";
 inline constexpr const char* kFindAsset =
-    "SELECT " SHEAF_PG_ASSET_COLUMNS " FROM assets WHERE id = $1 AND account = $2";
+    "SELECT " SHEAF_ASSET_COLUMNS " FROM assets WHERE id = $1 AND account = $2";
 inline constexpr const char* kHoldAsset =
-    "SELECT " SHEAF_PG_ASSET_COLUMNS " FROM assets WHERE id = $1 AND account = $2 FOR UPDATE";
+    "SELECT " SHEAF_ASSET_COLUMNS " FROM assets WHERE id = $1 AND account = $2 FOR UPDATE";
 inline constexpr const char* kFindAssets =
-    "SELECT " SHEAF_PG_ASSET_COLUMNS " FROM assets WHERE id = ANY($1) AND account = $2";
+    "SELECT " SHEAF_ASSET_COLUMNS " FROM assets WHERE id = ANY($1) AND account = $2";
 inline constexpr const char* kHasAssets = "SELECT id FROM assets WHERE id = ANY($1)";
 // $2: a mask of types; $3: ids, or null; $4: lower-case part of the name, or ''.
 #define SHEAF_PG_ASSETS_WHERE                                            \
     " FROM assets WHERE account = $1 AND (1::bigint << type) & $2 <> 0 " \
     "AND ($3::bytea[] IS NULL OR id = ANY($3)) AND ($4 = ''::bytea OR position($4 IN name_key) > 0)"
 inline constexpr const char* kCountAssets = "SELECT count(*)" SHEAF_PG_ASSETS_WHERE;
-inline constexpr const char* kListAssets = "SELECT " SHEAF_PG_ASSET_COLUMNS SHEAF_PG_ASSETS_WHERE
+inline constexpr const char* kListAssets = "SELECT " SHEAF_ASSET_COLUMNS SHEAF_PG_ASSETS_WHERE
                                            " ORDER BY created_at DESC, id DESC LIMIT $5 OFFSET $6";
 #undef SHEAF_PG_ASSETS_WHERE
 inline constexpr const char* kUpdateAsset =
@@ -308,7 +296,7 @@ inline constexpr const char* kDeleteUploadsOfAsset = "DELETE FROM uploads WHERE 
 inline constexpr const char* kTakeProcessingAssets =
     "UPDATE assets a SET node = $1 WHERE a.state = 0 AND (a.node = $1 OR NOT EXISTS (SELECT 1 FROM nodes n "
     "WHERE n.node = a.node AND n.seen_at > clock_timestamp() - interval '30 s')) "
-    "RETURNING " SHEAF_PG_ASSET_COLUMNS;
+    "RETURNING " SHEAF_ASSET_COLUMNS;
 inline constexpr const char* kTakeAsset = "UPDATE assets SET node = $2 WHERE id = $1";
 inline constexpr const char* kSeeNode =
     "INSERT INTO nodes(node, seen_at) VALUES ($1, clock_timestamp()) "
@@ -318,22 +306,21 @@ inline constexpr const char* kForgetNodes =
 
 // Uploads.
 inline constexpr const char* kInsertUpload =
-    "INSERT INTO uploads(" SHEAF_PG_UPLOAD_COLUMNS
+    "INSERT INTO uploads(" SHEAF_UPLOAD_COLUMNS
     ") VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
-inline constexpr const char* kFindUpload = "SELECT " SHEAF_PG_UPLOAD_COLUMNS " FROM uploads WHERE id = $1";
+inline constexpr const char* kFindUpload = "SELECT " SHEAF_UPLOAD_COLUMNS " FROM uploads WHERE id = $1";
 inline constexpr const char* kHoldUpload =
-    "SELECT " SHEAF_PG_UPLOAD_COLUMNS " FROM uploads WHERE id = $1 FOR UPDATE";
+    "SELECT " SHEAF_UPLOAD_COLUMNS " FROM uploads WHERE id = $1 FOR UPDATE";
 inline constexpr const char* kCountUploads =
     "SELECT count(*) FROM uploads WHERE account = $1 AND state = 0 AND expires_at > $2";
 inline constexpr const char* kListUploads =
-    "SELECT " SHEAF_PG_UPLOAD_COLUMNS
+    "SELECT " SHEAF_UPLOAD_COLUMNS
     " FROM uploads WHERE account = $1 AND state = 0 AND expires_at > $2 "
     "ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4";
 inline constexpr const char* kUpdateUpload =
     "UPDATE uploads SET state = $2, updated_at = $3, chunks_reported = $4, bytes_reported = $5 WHERE id = $1";
 inline constexpr const char* kExpiredUploads =
-    "SELECT " SHEAF_PG_UPLOAD_COLUMNS
-    " FROM uploads WHERE state = 0 AND expires_at <= $1 ORDER BY expires_at";
+    "SELECT " SHEAF_UPLOAD_COLUMNS " FROM uploads WHERE state = 0 AND expires_at <= $1 ORDER BY expires_at";
 inline constexpr const char* kPutChunk =
     "INSERT INTO chunks(upload, position, bytes, etag, reported, uploaded_at) VALUES($1, $2, $3, $4, false, "
     "$5) "
@@ -348,15 +335,15 @@ inline constexpr const char* kAcceptChunks =
 
 // Files.
 inline constexpr const char* kInsertFile =
-    "INSERT INTO files(" SHEAF_PG_FILE_COLUMNS
+    "INSERT INTO files(" SHEAF_FILE_COLUMNS
     ") VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
-inline constexpr const char* kFindFile = "SELECT " SHEAF_PG_FILE_COLUMNS
+inline constexpr const char* kFindFile = "SELECT " SHEAF_FILE_COLUMNS
                                          " FROM files WHERE id = $1 AND account = $2 AND removed_at IS NULL "
                                          "AND (expires_at IS NULL OR expires_at > $3)";
 inline constexpr const char* kPlaceOfFile = "SELECT number FROM files WHERE id = $1 AND account = $2";
 inline constexpr const char* kHasFiles = "SELECT id FROM files WHERE id = ANY($1) AND removed_at IS NULL";
 #define SHEAF_PG_FILES                                                                               \
-    "SELECT " SHEAF_PG_FILE_COLUMNS                                                                  \
+    "SELECT " SHEAF_FILE_COLUMNS                                                                     \
     " FROM files WHERE account = $1 AND ($2::bytea IS NULL OR purpose = $2) AND removed_at IS NULL " \
     "AND (expires_at IS NULL OR expires_at > $3) AND number < $4 AND number > $5 "
 inline constexpr const char* kFilesNewestFirst = SHEAF_PG_FILES "ORDER BY number DESC LIMIT $6";
@@ -364,21 +351,21 @@ inline constexpr const char* kFilesOldestFirst = SHEAF_PG_FILES "ORDER BY number
 #undef SHEAF_PG_FILES
 inline constexpr const char* kRemoveFile =
     "UPDATE files SET removed_at = $3 WHERE id = $1 AND account = $2 AND removed_at IS NULL "
-    "RETURNING " SHEAF_PG_FILE_COLUMNS;
+    "RETURNING " SHEAF_FILE_COLUMNS;
 inline constexpr const char* kExpiredFiles =
-    "SELECT " SHEAF_PG_FILE_COLUMNS
+    "SELECT " SHEAF_FILE_COLUMNS
     " FROM files WHERE expires_at <= $1 AND removed_at IS NULL ORDER BY expires_at LIMIT $2";
 inline constexpr const char* kForgetFiles = "DELETE FROM files WHERE removed_at <= $1";
 inline constexpr const char* kInsertFileUpload =
-    "INSERT INTO file_uploads(" SHEAF_PG_FILE_UPLOAD_COLUMNS
+    "INSERT INTO file_uploads(" SHEAF_FILE_UPLOAD_COLUMNS
     ") VALUES($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9, $10) ON CONFLICT DO NOTHING";
 inline constexpr const char* kFindFileUpload =
-    "SELECT " SHEAF_PG_FILE_UPLOAD_COLUMNS " FROM file_uploads WHERE id = $1";
+    "SELECT " SHEAF_FILE_UPLOAD_COLUMNS " FROM file_uploads WHERE id = $1";
 inline constexpr const char* kHoldFileUpload =
-    "SELECT " SHEAF_PG_FILE_UPLOAD_COLUMNS " FROM file_uploads WHERE id = $1 FOR UPDATE";
+    "SELECT " SHEAF_FILE_UPLOAD_COLUMNS " FROM file_uploads WHERE id = $1 FOR UPDATE";
 inline constexpr const char* kEndFileUpload = "UPDATE file_uploads SET state = $2, file = $3 WHERE id = $1";
 inline constexpr const char* kExpiredFileUploads =
-    "SELECT " SHEAF_PG_FILE_UPLOAD_COLUMNS
+    "SELECT " SHEAF_FILE_UPLOAD_COLUMNS
     " FROM file_uploads WHERE state = 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2";
 inline constexpr const char* kBytesOfParts =
     "SELECT coalesce(sum(bytes), 0)::bigint FROM file_parts WHERE upload = $1";
@@ -458,7 +445,7 @@ inline constexpr const char* kDue =
     "ORDER BY d.next_at, d.number LIMIT $2) due WHERE t.target IS NOT NULL "
     "ORDER BY min(due.next_at) OVER (PARTITION BY t.target), t.target, due.next_at, due.number";
 inline constexpr const char* kFindDelivery =
-    "SELECT " SHEAF_PG_DELIVERY_COLUMNS
+    "SELECT " SHEAF_DELIVERY_COLUMNS
     ", coalesce(w.secret, d.token), d.payload FROM deliveries d LEFT JOIN webhooks w ON w.id = d.webhook "
     "WHERE d.number = $1";
 inline constexpr const char* kRecordAttempt =
@@ -472,11 +459,11 @@ inline constexpr const char* kGiveUpOfWebhook =
     "NULL";
 // $1: of one webhook, or null; $2: of one account, or null; $3: only those that were not delivered.
 inline constexpr const char* kListDeliveries =
-    "SELECT " SHEAF_PG_DELIVERY_COLUMNS
+    "SELECT " SHEAF_DELIVERY_COLUMNS
     " FROM deliveries d WHERE ($1::bytea IS NULL OR d.webhook = $1) AND ($2::text IS NULL OR d.account = $2) "
     "AND (NOT $3 OR NOT d.delivered) ORDER BY d.number DESC LIMIT $4";
 inline constexpr const char* kDeliveriesAbout =
-    "SELECT " SHEAF_PG_DELIVERY_COLUMNS
+    "SELECT " SHEAF_DELIVERY_COLUMNS
     " FROM deliveries d WHERE d.batch = $1 AND d.ordinal IS NOT DISTINCT FROM $2 ORDER BY d.number";
 inline constexpr const char* kForgetDeliveries =
     "DELETE FROM deliveries WHERE number IN (SELECT number FROM deliveries WHERE ended_at <= $1 "

@@ -1,45 +1,8 @@
 #include "store/sqlite/batch_row.h"
 
-#include <cstring>
-
 #include "base/check.h"
-#include "base/hash.h"
 
 namespace sheaf::store {
-
-IdBytes::IdBytes(const RawId& id) : bytes_{} {
-    const std::uint64_t low = (id.random << 20) | id.ordinal;
-    for (int at = 0; at < 4; ++at) bytes_[at] = static_cast<char>(id.seconds >> (24 - 8 * at));
-    for (int at = 0; at < 8; ++at) bytes_[4 + at] = static_cast<char>(low >> (56 - 8 * at));
-}
-
-RawId raw_id(std::string_view bytes) {
-    CHECK(bytes.size() == 12, "a stored id has 12 bytes");
-    RawId id;
-    for (std::size_t at = 0; at < 4; ++at)
-        id.seconds = (id.seconds << 8) | static_cast<unsigned char>(bytes[at]);
-    std::uint64_t low = 0;
-    for (std::size_t at = 4; at < 12; ++at) low = (low << 8) | static_cast<unsigned char>(bytes[at]);
-    id.random = low >> 20;
-    id.ordinal = static_cast<std::uint32_t>(low & 0xfffffU);
-    return id;
-}
-
-std::optional<std::int64_t> subject_key(const AccountId& account, const core::Subject& subject) {
-    if (subject.text.empty()) return std::nullopt;
-    const Sha256 hash = sha256(account.name + '\n' + subject.text);
-    std::int64_t key = 0;
-    std::memcpy(&key, hash.data(), sizeof key);
-    return key;
-}
-
-std::int64_t name_key(const BatchId& batch, std::string_view custom_id) {
-    const IdBytes id(batch);
-    const Sha256 hash = sha256(std::string(static_cast<Bytes>(id).view).append(custom_id));
-    std::int64_t key = 0;
-    std::memcpy(&key, hash.data(), sizeof key);
-    return key;
-}
 
 BatchRow read_batch(const Rows& rows, int from) {
     int at = from;

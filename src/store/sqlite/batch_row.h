@@ -8,6 +8,7 @@
 #include "core/item.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/segments.h"
+#include "store/stored_id.h"
 
 namespace sheaf::store {
 
@@ -40,25 +41,18 @@ inline std::uint32_t ordinal_of(std::int64_t key) {
     return static_cast<std::uint32_t>(key & ((1 << 20) - 1));
 }
 
-// Ids as 12 bytes, big endian: they sort as in core.
+// An id to bind.
 class IdBytes {
 public:
-    explicit IdBytes(const RawId& id);
-    explicit IdBytes(const BatchId& id) : IdBytes(RawId{id.seconds, id.random, 0}) {}
+    explicit IdBytes(const RawId& id) : bytes_(stored_id(id)) {}
+    explicit IdBytes(const BatchId& id) : bytes_(stored_id(id)) {}
     template <class Tag>
     explicit IdBytes(const OpaqueId<Tag>& id) : IdBytes(id.raw) {}
-    operator Bytes() const { return {{bytes_, sizeof bytes_}}; }
+    operator Bytes() const { return {{bytes_.data(), bytes_.size()}}; }
 
 private:
-    char bytes_[12];
+    StoredId bytes_;
 };
-RawId raw_id(std::string_view bytes);
-
-// A number for "this account's items about this subject", or nullopt for an empty subject. It may collide:
-// the text decides.
-std::optional<std::int64_t> subject_key(const AccountId& account, const core::Subject& subject);
-// A number for "this batch's item of this name". It may collide: the text decides.
-std::int64_t name_key(const BatchId& batch, std::string_view custom_id);
 
 // From the columns of SHEAF_BATCH_COLUMNS and SHEAF_ITEM_COLUMNS (statements.h), `from` being the first.
 BatchRow read_batch(const Rows& rows, int from = 0);

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "store/batch_draft.h"
 #include "store/sqlite/plan_chunks.h"
 #include "store/sqlite/spool.h"
 #include "store/sqlite/sqlite_batches.h"
@@ -14,18 +15,11 @@
 namespace sheaf::store {
 namespace {
 
-// How long after its creation a removed batch still has its place in the lists.
-constexpr std::chrono::hours kPlaceKept{24 * 60};
-
-Result<std::vector<std::uint32_t>> checksums_of(const std::vector<ItemDraft>& items, std::string_view body) {
+std::vector<std::uint32_t> checksums_of(const std::vector<ItemDraft>& items, std::string_view body) {
     std::vector<std::uint32_t> checksums;
     checksums.reserve(items.size());
-    for (const ItemDraft& item : items) {
-        if (item.body_offset > body.size() || item.body_bytes > body.size() - item.body_offset) {
-            return fail(ErrorCode::invalid, "an item lies outside of the body");
-        }
+    for (const ItemDraft& item : items)
         checksums.push_back(crc32c(body.substr(item.body_offset, item.body_bytes)));
-    }
     return checksums;
 }
 
@@ -55,10 +49,6 @@ Result<> replace_idempotent(Tx& tx, const IdempotencyRecord& record) {
                                  record.request_hash, record.status, record.response, record.expires_at);
     if (!added) return std::unexpected(added.error());
     return {};
-}
-
-bool is_rejected(const core::Batch& batch) {
-    return batch.state == core::BatchState::ended && batch.end_reason == core::EndReason::rejected;
 }
 
 Result<> check_active(Tx& tx, const BatchDraft& draft) {
@@ -94,19 +84,9 @@ Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spo
         if (!noted) return std::unexpected(noted.error());
     }
     BatchRow row;
-    row.batch = draft.batch;
+    row.batch = first_state(draft);
     if (!draft.plan.empty()) row.plan_next = 0;
-    core::Batch& batch = row.batch;
-    if (!is_rejected(batch)) {
-        batch.state = core::BatchState::accepted;
-        batch.end_reason = core::EndReason::none;
-        batch.ended_at.reset();
-        batch.results_bytes.reset();
-    }
-    batch.counts = {.queued = static_cast<std::uint32_t>(draft.items.size())};
-    batch.usage = {};
-    batch.cancel_requested_at.reset();
-    batch.archived_at.reset();
+    const core::Batch& batch = row.batch;
     const auto added =
         tx.db.run(sql::kInsertBatch, IdBytes(batch.id), batch.account.name, batch.dialect, batch.kind,
                   batch.model, batch.tag, batch.counts.queued, batch.created_at, batch.expires_at,
@@ -154,20 +134,10 @@ Result<core::Batch> SqliteBatches::create(BatchDraft draft, std::unique_ptr<Body
     if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
     auto* const spool = dynamic_cast<FileSpool*>(body.get());
     CHECK(spool != nullptr, "a body comes from new_body() of the same store");
-    if (draft.items.empty() != is_rejected(draft.batch)) {
-        return fail(ErrorCode::invalid, "a batch has at least one item, unless it was rejected");
-    }
-    if (is_rejected(draft.batch) && !draft.batch.ended_at) {
-        return fail(ErrorCode::invalid, "a rejected batch has ended");
-    }
-    if (is_rejected(draft.batch)) draft.batch.results_bytes = 0;
-    if (!draft.plan.empty() && draft.plan.size() != draft.items.size())
-        return fail(ErrorCode::invalid, "a plan has one entry for each item");
-    if (draft.items.size() > kItemsMax) return fail(ErrorCode::too_large, "a batch has too many items");
     const auto bytes = spool->bytes();
     if (!bytes) return std::unexpected(bytes.error());
+    if (const auto sound = check_draft(draft, bytes->size()); !sound) return std::unexpected(sound.error());
     const auto checksums = checksums_of(draft.items, *bytes);
-    if (!checksums) return std::unexpected(checksums.error());
 
     const BatchId id = draft.batch.id;
     if (spool->in_file()) {
@@ -182,7 +152,7 @@ Result<core::Batch> SqliteBatches::create(BatchDraft draft, std::unique_ptr<Body
         }
     }
     auto created =
-        engine_->writer.run([&](Tx& tx) { return insert_batch(tx, draft, *spool, *bytes, *checksums); });
+        engine_->writer.run([&](Tx& tx) { return insert_batch(tx, draft, *spool, *bytes, checksums); });
     if (!spool->in_file()) return created;
     if (created) {
         (void)engine_->disk->remove(engine_->paths.spooled_body(id));
@@ -218,7 +188,7 @@ Result<> SqliteBatches::forget_old(Timestamp now) {
     const auto done = engine_->writer.run([&](Tx& tx) -> Result<int> {
         const auto forgotten = tx.db.run(sql::kForgetIdempotent, now);
         if (!forgotten) return forgotten;
-        return tx.db.run(sql::kForgetPlaces, now - kPlaceKept);
+        return tx.db.run(sql::kForgetPlaces, now - kBatchPlaceKept);
     });
     if (!done) return std::unexpected(done.error());
     return {};

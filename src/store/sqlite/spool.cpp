@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 namespace sheaf::store {
@@ -17,7 +16,6 @@ constexpr std::uint64_t kWrittenOutAtOnce = std::uint64_t{8} << 20;
 }  // namespace
 
 FileSpool::~FileSpool() {
-    if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
     if (file_ && is_ours_) (void)disk_->remove(path_);
 }
 
@@ -72,18 +70,7 @@ Result<> FileSpool::share(int fd, std::uint64_t bytes) {
 
 Result<std::string_view> FileSpool::bytes() {
     if (!file_) return memory_;
-    if (mapped_bytes_ != size_) {
-        if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
-        void* const mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file_.fd(), 0);
-        if (mapped == MAP_FAILED) {
-            mapped_ = nullptr;
-            mapped_bytes_ = 0;
-            return fail(ErrorCode::unavailable, std::string("cannot map the body: ") + std::strerror(errno));
-        }
-        mapped_ = mapped;
-        mapped_bytes_ = size_;
-    }
-    return std::string_view(static_cast<const char*>(mapped_), size_);
+    return mapped_.view(file_.fd(), size_);
 }
 
 }  // namespace sheaf::store

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "store/batches.h"
+#include "store/mapped_body.h"
 #include "store/sqlite/disk.h"
 
 namespace sheaf::store {
@@ -38,8 +39,7 @@ private:
     std::uint64_t size_ = 0;
     std::uint64_t written_out_ = 0;  // of the file, or about to be
     bool is_ours_ = true;
-    void* mapped_ = nullptr;
-    std::uint64_t mapped_bytes_ = 0;
+    MappedBody mapped_;
 };
 
 }  // namespace sheaf::store

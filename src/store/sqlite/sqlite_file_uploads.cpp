@@ -1,25 +1,10 @@
 #include "store/sqlite/batch_row.h"
 #include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/statements.h"
+#include "store/stored_rows.h"
 
 namespace sheaf::store {
 namespace {
-
-core::FileUpload read_upload(const Rows& rows) {
-    core::FileUpload upload;
-    upload.id = {raw_id(rows.bytes(0))};
-    upload.account.name = rows.text(1);
-    upload.state = rows.as<core::FileUploadState>(2);
-    upload.purpose = rows.text(3);
-    upload.filename = rows.text(4);
-    upload.mime_type = rows.text(5);
-    upload.bytes = rows.as<std::uint64_t>(6);
-    if (!rows.is_null(7)) upload.file_lifetime = std::chrono::seconds{rows.number(7)};
-    if (!rows.is_null(8)) upload.file = FileId{raw_id(rows.bytes(8))};
-    upload.created_at = rows.time(9);
-    upload.expires_at = rows.time(10);
-    return upload;
-}
 
 Result<core::FileUpload> find_file_upload(Connection& db, const FileUploadId& id) {
     auto rows = db.query(sql::kFindFileUpload, IdBytes(id));
@@ -27,7 +12,7 @@ Result<core::FileUpload> find_file_upload(Connection& db, const FileUploadId& id
     const auto more = rows->next();
     if (!more) return std::unexpected(more.error());
     if (!*more) return fail(ErrorCode::not_found, "there is no such upload");
-    return read_upload(*rows);
+    return read_file_upload(*rows);
 }
 
 Error not_pending() {
@@ -122,7 +107,7 @@ Result<std::vector<core::FileUpload>> SqliteFiles::expired_uploads(Timestamp now
         const auto more = rows->next();
         if (!more) return std::unexpected(more.error());
         if (!*more) return uploads;
-        uploads.push_back(read_upload(*rows));
+        uploads.push_back(read_file_upload(*rows));
     }
 }
 

@@ -4,33 +4,13 @@
 
 #include "store/sqlite/batch_row.h"
 #include "store/sqlite/statements.h"
+#include "store/stored_rows.h"
 
 namespace sheaf::store {
 namespace {
 
-// How long a removed file still has its place in the lists.
-constexpr std::chrono::hours kPlaceKept{24 * 30};
-
 Error no_file() {
     return {ErrorCode::not_found, "there is no such file", {}};
-}
-
-core::File read_file(const Rows& rows) {
-    core::File file;
-    file.id = {raw_id(rows.bytes(0))};
-    file.account.name = rows.text(1);
-    file.purpose = rows.text(2);
-    file.filename = rows.text(3);
-    file.bytes = rows.as<std::uint64_t>(4);
-    file.created_at = rows.time(5);
-    file.expires_at = rows.time_or_null(6);
-    file.blob_key = rows.text(7);
-    if (!rows.is_null(8)) {
-        const RawId batch = raw_id(rows.bytes(8));
-        file.batch = BatchId{batch.seconds, batch.random};
-    }
-    file.offset = rows.as<std::uint64_t>(9);
-    return file;
 }
 
 Result<core::File> find_file(Connection& db, const AccountId& account, const FileId& id, Timestamp now) {
@@ -122,8 +102,8 @@ Result<std::vector<core::File>> SqliteFiles::expired(Timestamp now, std::uint32_
 
 Result<> SqliteFiles::forget_removed(Timestamp now) {
     const auto done = engine_->writer.run([&](Tx& tx) {
-        const auto forgotten = tx.db.run(sql::kForgetFiles, now - kPlaceKept);
-        return forgotten ? tx.db.run(sql::kForgetFileUploads, now - kPlaceKept) : forgotten;
+        const auto forgotten = tx.db.run(sql::kForgetFiles, now - kFilePlaceKept);
+        return forgotten ? tx.db.run(sql::kForgetFileUploads, now - kFilePlaceKept) : forgotten;
     });
     if (!done) return std::unexpected(done.error());
     return {};

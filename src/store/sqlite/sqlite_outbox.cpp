@@ -1,6 +1,7 @@
 #include "store/sqlite/sqlite_outbox.h"
 
 #include "store/sqlite/statements.h"
+#include "store/stored_rows.h"
 
 namespace sheaf::store {
 namespace {
@@ -13,11 +14,6 @@ constexpr int kDeliveryColumnCount = 17;
 Result<> done(const Result<int>& changed) {
     if (!changed) return std::unexpected(changed.error());
     return {};
-}
-
-BatchId batch_id(std::string_view bytes) {
-    const RawId raw = raw_id(bytes);
-    return {raw.seconds, raw.random};
 }
 
 template <class Id>
@@ -38,28 +34,6 @@ Fact read_fact(const Rows& rows) {
             .batch = batch_id(rows.bytes(3)),
             .ordinal = rows.as<std::uint32_t>(4),
             .at = rows.time(5)};
-}
-
-// From the columns of SHEAF_DELIVERY_COLUMNS (statements.h).
-Delivery read_delivery(const Rows& rows) {
-    Delivery delivery{.number = rows.number(0),
-                      .event = rows.text(1),
-                      .type = rows.text(2),
-                      .account = {rows.text(3)},
-                      .form = rows.as<core::WebhookForm>(4),
-                      .target = rows.text(6),
-                      .url = rows.text(7),
-                      .created_at = rows.time(10),
-                      .attempts = rows.as<std::uint32_t>(11),
-                      .attempts_max = rows.as<std::uint32_t>(12),
-                      .next_at = rows.time(13),
-                      .ended_at = rows.time_or_null(14),
-                      .delivered = rows.number(15) != 0,
-                      .last_error = rows.text(16)};
-    if (!rows.is_null(5)) delivery.webhook = WebhookId{raw_id(rows.bytes(5))};
-    if (!rows.is_null(8)) delivery.batch = batch_id(rows.bytes(8));
-    if (!rows.is_null(9)) delivery.ordinal = rows.as<std::uint32_t>(9);
-    return delivery;
 }
 
 Result<> insert_delivery(Tx& tx, const Delivery& delivery) {
@@ -195,7 +169,7 @@ Result<std::vector<Delivery>> SqliteOutbox::list(const DeliveryQuery& query) {
     if (query.account) account = query.account->name;
     return collect<Delivery>(
         snapshot->db().query(sql::kListDeliveries, webhook, account, query.undelivered_only, query.count),
-        read_delivery);
+        read_delivery<Rows>);
 }
 
 Result<std::vector<std::vector<Delivery>>> SqliteOutbox::about(std::span<const Topic> topics) {
@@ -204,7 +178,8 @@ Result<std::vector<std::vector<Delivery>>> SqliteOutbox::about(std::span<const T
     std::vector<std::vector<Delivery>> all;
     for (const Topic& topic : topics) {
         auto some = collect<Delivery>(
-            snapshot->db().query(sql::kDeliveriesAbout, IdBytes(topic.batch), topic.ordinal), read_delivery);
+            snapshot->db().query(sql::kDeliveriesAbout, IdBytes(topic.batch), topic.ordinal),
+            read_delivery<Rows>);
         if (!some) return std::unexpected(some.error());
         all.push_back(std::move(*some));
     }

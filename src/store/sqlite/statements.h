@@ -1,5 +1,7 @@
 #pragma once
 
+#include "store/stored_rows.h"
+
 // All SQL of the store but its schema (migrations/). batch_row.cpp reads the columns in this order.
 #define SHEAF_BATCH_COLUMNS                                                                                  \
     "b.row, b.id, b.account, b.dialect, b.kind, b.model, b.tag, b.state, b.end_reason, b.cursor, b.queued, " \
@@ -16,20 +18,6 @@
     "i.key, " SHEAF_ITEM_STATE                                                                      \
     ", i.body_offset, i.body_bytes, i.body_crc, i.custom_id, i.subject, i.finished_at, i.segment, " \
     "i.line_start, i.line_bytes"
-#define SHEAF_ASSET_COLUMNS                                                                            \
-    "id, account, method, state, filename, source_url, blob_key, bytes, type, mime_type, duration_s, " \
-    "details, user_metadata, error, wants_hls, wants_thumbnail, created_at"
-#define SHEAF_FILE_COLUMNS \
-    "id, account, purpose, filename, bytes, created_at, expires_at, blob_key, batch, start"
-#define SHEAF_FILE_UPLOAD_COLUMNS \
-    "id, account, state, purpose, filename, mime_type, bytes, file_lifetime, file, created_at, expires_at"
-// Without `secret`, `payload` and `token`.
-#define SHEAF_DELIVERY_COLUMNS                                                                       \
-    "d.number, d.event, d.type, d.account, d.form, d.webhook, d.target, d.url, d.batch, d.ordinal, " \
-    "d.created_at, d.attempts, d.attempts_max, d.next_at, d.ended_at, d.delivered, d.last_error"
-#define SHEAF_UPLOAD_COLUMNS                                                                    \
-    "id, account, asset, state, total_bytes, chunk_bytes, created_at, updated_at, expires_at, " \
-    "chunks_reported, bytes_reported"
 
 namespace sheaf::store::sql {
 

@@ -76,8 +76,10 @@ std::optional<Objection> find_objection(const dom::element& element, std::size_t
         }
         return std::nullopt;
     }
+    const dom::object object(element);
     std::vector<std::string_view> keys;
-    for (const auto& [key, child] : dom::object(element)) {
+    keys.reserve(object.size());
+    for (const auto& [key, child] : object) {
         keys.push_back(key);
         if (!is_container(child)) continue;
         if (auto found = find_objection(child, depth + 1, depth_max)) {

@@ -3,6 +3,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
+
+#include <simdjson.h>
 
 #include "jsonl/utf8.h"
 
@@ -65,23 +68,57 @@ void append_control(std::string& out, char c) {
     }
 }
 
-bool is_plain(char c) {
+// Whether characters beyond ASCII may be copied as they are.
+enum class Wide : std::uint8_t { is_plain, is_special };
+
+constexpr std::uint64_t kOnes = 0x0101010101010101U;
+constexpr std::uint64_t kHighBits = kOnes << 7U;
+
+// Not 0 when one of the word's bytes is below `bound`, which is at most 128.
+constexpr std::uint64_t find_below(std::uint64_t word, std::uint64_t bound) {
+    return (word - kOnes * bound) & ~word & kHighBits;
+}
+
+bool is_plain(char c, Wide wide) {
     const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+    return byte >= 0x20 && (byte < 0x80 || wide == Wide::is_plain) && c != '"' && c != '\\';
+}
+
+bool are_plain(const char* eight, Wide wide) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, eight, sizeof word);
+    const std::uint64_t wide_bytes = wide == Wide::is_plain ? 0 : word & kHighBits;
+    return (find_below(word, 0x20) | find_below(word ^ (kOnes * '"'), 1) |
+            find_below(word ^ (kOnes * '\\'), 1) | wide_bytes) == 0;
+}
+
+// How many bytes from `at` on need no escape.
+std::size_t plain_length(std::string_view text, std::size_t at, Wide wide) {
+    std::size_t end = at;
+    while (text.size() - end >= sizeof(std::uint64_t) && are_plain(text.data() + end, wide))
+        end += sizeof(std::uint64_t);
+    while (end < text.size() && is_plain(text[end], wide)) ++end;
+    return end - at;
 }
 
 }  // namespace
 
 void append_string(std::string& out, std::string_view text, Charset charset) {
     out.push_back('"');
+    auto wide = Wide::is_special;
+    bool may_be_valid = charset == Charset::utf8;
     std::size_t at = 0;
     while (at < text.size()) {
-        std::size_t end = at;
-        while (end < text.size() && is_plain(text[end])) ++end;
-        out.append(text.substr(at, end - at));
-        at = end;
+        const std::size_t plain = plain_length(text, at, wide);
+        out.append(text.substr(at, plain));
+        at += plain;
         if (at == text.size()) break;
         if (static_cast<unsigned char>(text[at]) >= 0x80) {
+            if (may_be_valid) {
+                may_be_valid = false;
+                if (simdjson::validate_utf8(text.data() + at, text.size() - at)) wide = Wide::is_plain;
+                continue;
+            }
             at += append_wide(out, text.substr(at), charset);
         } else {
             append_control(out, text[at]);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "jsonl/document.h"
@@ -53,6 +54,23 @@ TEST(Writer, WritesNullForWhatIsNoNumber) {
 TEST(Writer, EscapesWhatJsonDemands) {
     EXPECT_EQ(as_string("a\"b\\c\n\r\t\b\f\x01\x1f/", Charset::utf8), R"("a\"b\\c\n\r\t\b\f\u0001\u001f/")");
     EXPECT_EQ(as_string(std::string_view("\0", 1), Charset::utf8), R"("\u0000")");
+}
+
+TEST(Writer, EscapesAtEveryPlaceOfAText) {
+    for (const Charset charset : {Charset::utf8, Charset::ascii}) {
+        for (int byte = 0; byte < 256; ++byte) {
+            const std::string special(1, static_cast<char>(byte));
+            const std::string escaped = as_string(special, charset);
+            const std::string_view inner = std::string_view(escaped).substr(1, escaped.size() - 2);
+            for (std::size_t place = 0; place < 20; ++place) {
+                const std::string before(place, 'a');
+                const std::string after(20 - place, '~');
+                EXPECT_EQ(as_string(before + special + after, charset),
+                          fmt::format("\"{}{}{}\"", before, inner, after))
+                    << byte << " at " << place;
+            }
+        }
+    }
 }
 
 TEST(Writer, LeavesUtf8AsItIsUnlessAskedForAscii) {

@@ -7,12 +7,17 @@
 
 #include <simdjson.h>
 
+#include "jsonl/writer.h"
+
 namespace sheaf::protocol {
 
 // The value as JSON text without blanks, its members in the order they came in; numbers keep their value.
 std::string json_text(const simdjson::dom::element& value);
 std::string json_text(const simdjson::dom::object& value);
 std::string json_text(const simdjson::dom::array& value);
+
+// Writes the same text.
+void write_json(jsonl::Writer& json, const simdjson::dom::element& value);
 
 // The member, unless it is missing or null.
 std::optional<simdjson::dom::element> find_member(const simdjson::dom::object& object, std::string_view name);

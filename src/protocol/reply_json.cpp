@@ -1,8 +1,13 @@
 #include "protocol/reply_json.h"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "jsonl/splitter.h"
 #include "protocol/members.h"
 
 namespace sheaf::protocol {
@@ -11,6 +16,12 @@ namespace {
 namespace dom = simdjson::dom;
 
 constexpr std::size_t kShownErrorMax = 1024;
+
+// A member that a server may leave out.
+struct Filling {
+    std::string name;
+    std::string_view json;
+};
 
 }  // namespace
 
@@ -29,19 +40,27 @@ Result<jsonl::Document> parse_answer(std::string_view reply) {
 
 void write_filled(jsonl::Writer& json, const dom::object& server, std::string_view ours,
                   const MemberWriter& write_own) {
-    const auto document = jsonl::Document::parse(ours);
-    CHECK(document && document->root().is_object(), "what fills an answer is an object");
-    const dom::object filling(document->root());
+    std::vector<Filling> lacking;
+    const auto read =
+        jsonl::for_each_member(ours, [&](std::string_view name, std::string_view value) -> Result<> {
+            lacking.push_back({std::string(name), value});
+            return {};
+        });
+    CHECK(read.has_value(), "what fills an answer is an object");
     json.open_object();
     for (const auto& [name, value] : server) {
-        if (write_own && write_own(json, name, value)) continue;
-        const auto filled = find_member(filling, name);
-        json.member_raw(name, json_text(value.is_null() && filled ? *filled : value));
+        const auto filling = std::ranges::find(lacking, name, &Filling::name);
+        const bool is_filled = value.is_null() && filling != lacking.end();
+        if (!write_own || !write_own(json, name, value)) {
+            json.key(name);
+            if (is_filled)
+                json.raw(filling->json);
+            else
+                write_json(json, value);
+        }
+        if (filling != lacking.end()) lacking.erase(filling);
     }
-    for (const auto& [name, value] : filling) {
-        dom::element sent;
-        if (server.at_key(name).get(sent) != simdjson::SUCCESS) json.member_raw(name, json_text(value));
-    }
+    for (const auto& [name, value] : lacking) json.member_raw(name, value);
     json.close_object();
 }
 

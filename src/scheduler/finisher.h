@@ -11,8 +11,9 @@
 
 namespace sheaf::scheduler {
 
-// Writes results down in groups: while one group is being synced the next one gathers, so a slow disk makes
-// larger groups and not a longer queue. Belongs to the scheduler's executor.
+// Writes results down in groups: the first at once, the others while the one before is being synced and for a
+// few milliseconds, so a slow disk or a fast model makes larger groups and not a longer queue. Belongs to the
+// scheduler's executor.
 //
 // A result that cannot be written (the disk is full) is kept and tried again until it can.
 class Finisher {

@@ -1,6 +1,5 @@
 """Concurrency that finds its limit by itself, against the best fixed one (PERFORMANCE P15)."""
 import contextlib
-import os
 import shutil
 import time
 
@@ -13,7 +12,6 @@ BEST = 64
 KNEE = ["--knee", BEST]
 REFUSING = ["--slots", BEST, "--queue-max", BEST // 4]
 FIXED = (16, 32, 48, 64, 80, 96, 128, 192, 256)
-ADAPTIVE = os.environ.get("SHEAF_BENCH_ADAPTIVE", "auto")
 ITEMS = 60_000
 SWEEP_SETTLE_S, SWEEP_S = 1.5, 3
 SETTLE_S, MEASURE_S = 10, 8
@@ -64,7 +62,7 @@ def bench_steps(build, folder):
     """The knee goes from 256 to 64 and back; how long until the speed is right again."""
     down, up = [], []
     for _ in range(PAIRS):
-        with at_work(build, folder / "step", ADAPTIVE, ["--knee", 256]) as server:
+        with at_work(build, folder / "step", "auto", ["--knee", 256]) as server:
             seconds_until_near(server, 256 / LATENCY_MS * 1000, STEP_S)
             server.control(knee=64)
             down.append(seconds_until_near(server, 64 / LATENCY_MS * 1000, STEP_S))
@@ -74,34 +72,19 @@ def bench_steps(build, folder):
             row("and after 64 to 256", up, against(30), "s", 1.0, at_most=True)]
 
 
-def is_adaptive(build, folder):
-    """Whether this program takes the setting at all."""
-    try:
-        with sheaf(build, folder / "asked", config(["http://127.0.0.1:9/v1"], ADAPTIVE)):
-            return True
-    except SystemExit:
-        return False
-
-
 def bench_adaptive(build, folder):
-    """Sheaf on core 0, the model server on the last core. SHEAF_BENCH_ADAPTIVE is what `concurrency` is set to, "auto" when unset."""
-    rows, adapts = [], is_adaptive(build, folder)
-    if not adapts:
-        print(f'  this build does not take concurrency = "{ADAPTIVE}": only fixed limits are measured')
+    """Sheaf on core 0, the model server on the last core."""
+    rows = []
     for name, arguments in (("a knee, no refusals", KNEE), ("refusals", REFUSING)):
         sweep = {limit: answered_per_second(build, folder / "sweep", limit, arguments, SWEEP_SETTLE_S, SWEEP_S)[0] for limit in FIXED}
         print(f"  {name}: " + ", ".join(f"{limit}: {speed:,.0f}/s" for limit, speed in sweep.items()))
         best = max(sweep, key=sweep.get)
         ours, theirs, refused = [], [], []
         for _ in range(PAIRS):
-            if adapts:
-                speed, share = answered_per_second(build, folder / "ours", ADAPTIVE, arguments, SETTLE_S, MEASURE_S)
-                ours.append(speed)
-                refused.append(share)
-            theirs.append(answered_per_second(build, folder / "fixed", best, arguments, SWEEP_SETTLE_S, MEASURE_S if adapts else SWEEP_S)[0])
-        if adapts:
-            rows.append(row(f"{name}: adaptive against the best fixed limit, {best}", ours, theirs, "items/s", 0.95))
-            rows.append(row(f"{name}: share refused, against 2 %", refused, against(0.02), "refused", 1.0, at_most=True))
-        else:
-            rows.append(row(f"{name}: fixed at {best}, nothing adaptive, against the knee", theirs, against(BEST / LATENCY_MS * 1000), "items/s", 0.95))
-    return rows + (bench_steps(build, folder) if adapts else [])
+            speed, share = answered_per_second(build, folder / "ours", "auto", arguments, SETTLE_S, MEASURE_S)
+            ours.append(speed)
+            refused.append(share)
+            theirs.append(answered_per_second(build, folder / "fixed", best, arguments, SWEEP_SETTLE_S, MEASURE_S)[0])
+        rows.append(row(f"{name}: adaptive against the best fixed limit, {best}", ours, theirs, "items/s", 0.95))
+        rows.append(row(f"{name}: share refused, against 2 %", refused, against(0.02), "refused", 1.0, at_most=True))
+    return rows + bench_steps(build, folder)

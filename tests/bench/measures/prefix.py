@@ -1,7 +1,6 @@
 """How much of a shared prefix is computed again (PERFORMANCE P20 and 3.2, all sizes a tenth of the simulation's)."""
 import contextlib
 import json
-import os
 import random
 import shutil
 
@@ -17,8 +16,6 @@ SUFFIX_TOKENS = 200
 BLOCK = 16  # tokens that are cached as one; see tests/support/model_server/kv_cache.h
 # One character counts as one token, so that the batch stays small.
 SERVER = ["--slots", SLOTS, "--latency-ms", 5, "--kv-tokens", KV_TOKENS, "--prefill-tokens-per-s", 100_000, "--chars-per-token", 1]
-# Written into the [[model]] of the order that is blind to what is shared, where there is such a setting.
-BLIND = os.environ.get("SHEAF_BENCH_BLIND", "")
 
 
 def text(draw, length):
@@ -66,11 +63,11 @@ def make(workload, seed):
     return bodies, ideal
 
 
-def run(build, folder, bodies, model_settings=""):
+def run(build, folder, bodies):
     """Tokens computed by all servers, and seconds from the first request to the last answer."""
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(model_server(build, folder / f"model-{number}", *SERVER)) for number in range(SERVERS)]
-        settings = config([server.url for server in servers], SERVERS * SLOTS, model_settings)
+        settings = config([server.url for server in servers], SERVERS * SLOTS)
         _, port, key = stack.enter_context(sheaf(build, folder / "sheaf", settings, core=SERVER_CORE))
         batch = create(port, key, upload(port, key, folder, bodies))
         wait_until_all_succeeded(port, key, batch, every_s=0.1)
@@ -87,7 +84,7 @@ def seconds_unshared(bodies):
 
 
 def bench_prefix(build, folder):
-    """Sheaf on core 0, four model servers on the last core. SHEAF_BENCH_BLIND='SETTING' names the blind order's setting."""
+    """Sheaf on core 0, four model servers on the last core."""
     rows = []
     for name, workload in (("200 templates", templates), ("500 documents, Zipf", documents), ("1,250 videos x 8", videos)):
         ours, ideals = [], []
@@ -100,6 +97,6 @@ def bench_prefix(build, folder):
     for turn in range(PAIRS):
         bodies, _ = make(distinct, seed=turn)
         ours.append(run(build, folder / "run", bodies)[1])
-        theirs.append(run(build, folder / "run", bodies, BLIND)[1] if BLIND else seconds_unshared(bodies))
-    rows.append(row(f"nothing shared, against {'the blind order' if BLIND else 'all slots always full'}", ours, theirs, "s", 1.01, at_most=True))
+        theirs.append(seconds_unshared(bodies))
+    rows.append(row("nothing shared, against all slots always full", ours, theirs, "s", 1.01, at_most=True))
     return rows

@@ -34,6 +34,14 @@ target_link_libraries(sheaf_boost INTERFACE Boost::headers Threads::Threads)
 target_compile_definitions(sheaf_boost INTERFACE BOOST_ASIO_SEPARATE_COMPILATION
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TYPEID=0)
 
+# An item that is dispatched is some forty short-lived blocks, of which glibc's allocator makes a seventh of its
+# CPU. Sanitizers bring allocators of their own.
+add_library(sheaf_allocator INTERFACE)
+if(NOT SHEAF_SANITIZE AND NOT SHEAF_TSAN)
+  pkg_check_modules(TCMALLOC REQUIRED IMPORTED_TARGET libtcmalloc_minimal)
+  target_link_libraries(sheaf_allocator INTERFACE PkgConfig::TCMALLOC)
+endif()
+
 pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale libswresample)
 add_library(sheaf_ffmpeg ALIAS PkgConfig::FFMPEG)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)

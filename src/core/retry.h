@@ -9,9 +9,9 @@
 namespace sheaf::core {
 
 struct RetryPolicy {
-    std::uint32_t attempts_max = 4;    // broken attempts of one item, leases lost in crashes included
+    std::uint32_t attempts_max = 6;    // broken attempts of one item, leases lost in crashes included
     std::uint32_t overloads_max = 60;  // "slow down" answers to one item; they count apart
-    std::chrono::milliseconds first_wait{500};  // before the second attempt; doubled each time
+    std::chrono::milliseconds first_wait{100};  // before the second attempt; doubled each time
     std::chrono::milliseconds wait_max{60'000};
 };
 

@@ -54,6 +54,31 @@ TEST(TaskGroup, StopEndsWhatWaits) {
     EXPECT_EQ(group.size(), 0U);
 }
 
+TEST(TaskGroup, OneOfThemCanBeStopped) {
+    boost::asio::io_context home;
+    TaskGroup group(home.get_executor());
+    std::vector<int> ended;
+    struct Note {
+        std::vector<int>& notes;
+        int number;
+        ~Note() { notes.push_back(number); }
+    };
+    auto sleeper = [&](int number, std::chrono::milliseconds time) -> Task<void> {
+        const Note note{ended, number};
+        co_await sleep_for(time);
+    };
+    TaskGroup::Entry first;
+    auto stopper = [&]() -> Task<void> {
+        TaskGroup::stop(first);
+        co_return;
+    };
+    group.spawn(sleeper(1, 1h), first);
+    group.spawn(sleeper(2, 5ms));
+    group.spawn(stopper());
+    home.run();
+    EXPECT_EQ(ended, (std::vector<int>{1, 2}));
+}
+
 TEST(Bell, ARingBeforeTheWaitIsRemembered) {
     boost::asio::io_context home;
     TaskGroup group(home.get_executor());

@@ -1,10 +1,8 @@
 #include "async/task_group.h"
 
 #include <exception>
-#include <list>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
 
 #include "async/timer.h"
@@ -43,8 +41,13 @@ TaskGroup::~TaskGroup() {
 }
 
 void TaskGroup::spawn(Task<void> task) {
+    Entry entry;
+    spawn(std::move(task), entry);
+}
+
+void TaskGroup::spawn(Task<void> task, Entry& named) {
     const auto state = state_;
-    const auto entry = state->running.emplace(state->running.end());
+    const auto entry = named = state->running.emplace(state->running.end());
     boost::asio::co_spawn(
         state->executor, std::move(task),
         boost::asio::bind_cancellation_slot(entry->slot(), [state, entry](std::exception_ptr thrown) {
@@ -52,6 +55,10 @@ void TaskGroup::spawn(Task<void> task) {
             state->running.erase(entry);
             if (state->running.empty()) state->empty.ring();
         }));
+}
+
+void TaskGroup::stop(Entry entry) {
+    entry->emit(boost::asio::cancellation_type::terminal);
 }
 
 void TaskGroup::stop() {

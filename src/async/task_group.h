@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <list>
 #include <memory>
 
 #include "async/task.h"
@@ -20,6 +21,11 @@ public:
 
     // Starts `task` soon. A canceled task ends quietly; any other exception that escapes it is a bug.
     void spawn(Task<void> task);
+    // The same; `entry` is set before the task starts and names it until its coroutine has ended.
+    using Entry = std::list<boost::asio::cancellation_signal>::iterator;
+    void spawn(Task<void> task, Entry& entry);
+    // Cancels this one.
+    static void stop(Entry entry);
     // Cancels all that run. Those spawned later are not affected.
     void stop();
     Task<void> wait_until_empty();

@@ -63,6 +63,8 @@ public:
         static_cast<void>(attempt);
         co_return;
     }
+    // Whether a run may be late for reasons of its server, so that another run of the same may be sooner.
+    virtual bool may_be_late() const { return false; }
     // Whether what an item begins with need not be read again for the next that begins so: its servers keep
     // it.
     virtual bool keeps_prefixes() const { return false; }

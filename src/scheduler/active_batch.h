@@ -18,6 +18,7 @@ struct ActiveBatch {
     std::uint32_t claimable = 0;  // items that a claim may get, as far as is known
     bool is_claiming = false;
     bool ended = false;
+    std::uint32_t extra_runs = 0;                 // of stragglers, so far
     std::map<std::uint32_t, core::Lease> leases;  // by ordinal: what a crash would leave to the next start
     // Leased items without a slot, by model.
     std::map<std::string, Lineup, std::less<>> lineups;

@@ -143,6 +143,7 @@ void Dispatcher::fill_slots(Model& model, SteadyTime now) {
         }
     }
     if (model.running == 0) return;
+    run_stragglers_again(model, now);
     for (auto& [id, active] : active_) {
         if (!active.is_mixed() && active.batch.model == model.name) claim_ahead(active, model, 0, now);
     }
@@ -167,15 +168,16 @@ std::uint32_t Dispatcher::launch(ActiveBatch& active, Model& model, std::uint32_
         if (model.runs.gate(prefix, now) == PrefixRuns::Gate::leader)
             model.backend->settle(prefix, placement.neediest());
         model.runs.started(prefix, item->lease.body.size(), now);
-        AtHome home(model, model.backend->home_of(prefix));
-        active.flights.spawn(
-            fly(active, std::move(*item), model, Slot(model.running, bell_), std::move(home)));
+        take_off(active, std::move(*item), model);
     }
     return launched;
 }
 
 std::chrono::milliseconds Dispatcher::idle_time(SteadyTime now) const {
     auto first = now + kLookEvery;
+    for (auto& [name, model] : *parts_.models) {
+        if (const auto straggler = next_straggler(model)) first = std::min(first, straggler->late_at);
+    }
     for (const auto& [id, active] : active_) {
         for (const auto& [name, lineup] : active.lineups) {
             const auto model = parts_.models->find(name);
@@ -202,7 +204,9 @@ std::optional<core::Failure> Dispatcher::worn_out(const core::Lease& lease) cons
         fmt::format("The server stopped {} times while it worked on this item.", lease.attempt - 1)};
 }
 
-async::Task<core::Ending> Dispatcher::ending_of(const core::Batch& batch, Waiting& item, Model& model) {
+async::Task<core::Ending> Dispatcher::ending_of(Flight& flight, Model& model) {
+    const core::Batch& batch = flight.batch->batch;
+    Waiting& item = flight.item;
     if (auto failure = worn_out(item.lease)) co_return core::Failed{std::move(*failure)};
     if (!item.inference) {
         auto inference = inference_of(batch, item.lease.body);
@@ -214,14 +218,29 @@ async::Task<core::Ending> Dispatcher::ending_of(const core::Batch& batch, Waitin
                                                      .custom_id = item.lease.item.custom_id,
                                                      .prefix = item.lease.prefix,
                                                      .on_text = {},
-                                                     .slot_freed = &bell_});
+                                                     .flight = &flight});
 }
 
-async::Task<void> Dispatcher::fly(ActiveBatch& active, Waiting item, Model& model, Slot, AtHome) {
-    core::Ending ending = co_await ending_of(active.batch, item, model);
-    model.runs.ended(item.lease.prefix);
+void Dispatcher::take_off(ActiveBatch& active, Waiting item, Model& model, Flight* straggler) {
+    AtHome home(model, model.backend->home_of(item.lease.prefix));
+    auto made = std::make_unique<Flight>(active, std::move(item), bell_);
+    Flight& flight = *made;
+    model.flights.push_back(flight);
+    if (straggler != nullptr) flight.join(*straggler);
+    active.flights.spawn(fly(std::move(made), model, Slot(model.running, bell_), std::move(home)),
+                         flight.task);
+}
+
+async::Task<void> Dispatcher::fly(std::unique_ptr<Flight> flight, Model& model, Slot, AtHome) {
+    core::Ending ending = co_await ending_of(*flight, model);
+    flight->asked_at.reset();
+    model.runs.ended(flight->item.lease.prefix);
     model.pace.count(std::chrono::steady_clock::now());
-    co_await land(active, std::move(item.lease), std::move(ending));
+    const bool another_may_do_better =
+        !flight->is_only_run() && state_of(ending) != core::ItemState::succeeded;
+    if (flight->is_moot || another_may_do_better) co_return;
+    flight->stop_others();
+    co_await land(*flight->batch, std::move(flight->item.lease), std::move(ending));
 }
 
 async::Task<void> Dispatcher::land(ActiveBatch& active, core::Lease lease, core::Ending ending) {

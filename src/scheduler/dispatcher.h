@@ -31,7 +31,8 @@ namespace sheaf::scheduler {
 //
 // It leases what the free slots take and what is likely to end within a twentieth of a second, so a slow
 // model has hardly an item leased that does not run; where the first of many items with one beginning goes
-// alone, the others wait leased, too. An arrival or a completion wakes it, no timer polls. Belongs to the
+// alone, the others wait leased, too. When nothing waits any more, free slots run once more what is
+// late, at most one item in fifty. An arrival or a completion wakes it, no timer polls. Belongs to the
 // scheduler's executor, but for wake() and run_live(), which any thread may call.
 class Dispatcher final : public service::LiveRunner {
 public:
@@ -86,9 +87,19 @@ private:
     async::Task<void> claim(ActiveBatch& active, std::uint32_t count);
     void line_up(ActiveBatch& active, core::Lease lease);
     void end_at_once(ActiveBatch& active, core::Lease lease, core::Failure failure);
-    async::Task<void> fly(ActiveBatch& active, Waiting item, Model& model, Slot slot, AtHome home);
+    // `straggler`: the same item's run that is late.
+    void take_off(ActiveBatch& active, Waiting item, Model& model, Flight* straggler = nullptr);
+    async::Task<void> fly(std::unique_ptr<Flight> flight, Model& model, Slot slot, AtHome home);
+    struct Straggler {
+        Flight* flight;
+        SteadyTime late_at;
+    };
+    bool has_more_for(const Model& model) const;
+    // The next to be run once more, while nothing else could take the free slots.
+    std::optional<Straggler> next_straggler(Model& model) const;
+    void run_stragglers_again(Model& model, SteadyTime now);
     async::Task<void> land(ActiveBatch& active, core::Lease lease, core::Ending ending);
-    async::Task<core::Ending> ending_of(const core::Batch& batch, Waiting& item, Model& model);
+    async::Task<core::Ending> ending_of(Flight& flight, Model& model);
     std::expected<core::Inference, core::Failure> inference_of(const core::Batch& batch,
                                                                std::string_view body) const;
     // Why the item may not be tried once more: it took the process down too often.

@@ -14,6 +14,8 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "core/retry.h"
+#include "scheduler/durations.h"
+#include "scheduler/flight.h"
 #include "scheduler/pace.h"
 #include "scheduler/prefix_runs.h"
 
@@ -32,6 +34,8 @@ struct Model {
     PrefixRuns runs;
     std::vector<std::uint32_t> at_home;  // batch items under way whose prefix has its home there, by server
     Pace pace;                           // of batch items
+    Durations durations;                 // of their good answers
+    Flights flights;                     // of batch items
     std::optional<Timestamp> live_at;    // when the last live call began
 };
 

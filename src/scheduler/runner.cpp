@@ -44,6 +44,8 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
     auto next = backend::Backend::Try::first;
     while (true) {
         if (!run.is_live()) co_await model.backend->ready_for(next);
+        const auto asked_at = std::chrono::steady_clock::now();
+        if (!run.is_live()) run.flight->asked_at = asked_at;
         const core::Outcome outcome = co_await attempt(model, run, broken + 1, text_was_sent);
         if (std::holds_alternative<core::Overloaded>(outcome)) ++overloads;
         if (std::holds_alternative<core::Broken>(outcome)) {
@@ -56,8 +58,10 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
                                                              : backend::Backend::Try::first;
         const double fraction = std::uniform_real_distribution<double>(0, 1)(random_);
         core::Decision decision = core::decide(model.retry, outcome, broken, overloads, fraction);
-        if (auto* done = std::get_if<core::Done>(&decision))
+        if (auto* done = std::get_if<core::Done>(&decision)) {
+            if (!run.is_live()) model.durations.add(std::chrono::steady_clock::now() - asked_at);
             co_return core::Succeeded{std::move(done->answer)};
+        }
         if (auto* given_up = std::get_if<core::GiveUp>(&decision))
             co_return core::Failed{std::move(given_up->failure)};
         // What a live caller has read cannot be taken back.
@@ -69,7 +73,10 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
             "trying again",
             {{"model", model.name}, {"broken", broken}, {"overloads", overloads}, {"wait_ms", wait.count()}});
         std::optional<StepOut> out;
-        if (!run.is_live()) out.emplace(model, *run.slot_freed);
+        if (!run.is_live()) {
+            run.flight->asked_at.reset();
+            out.emplace(model, *run.flight->slot_freed);
+        }
         co_await async::sleep_for(wait);
     }
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/outcome.h"
+#include "scheduler/flight.h"
 #include "scheduler/inputs.h"
 #include "scheduler/models.h"
 
@@ -18,11 +19,11 @@ struct Run {
     std::optional<std::string> custom_id;
     std::uint64_t prefix = 0;  // as in core::Planned
     std::function<void(std::string_view)> on_text;
-    // Of a batch item: rung when it leaves its slot to others while it waits for its next try. A live call
-    // has none: somebody waits for it, so it is tried at once, even when no server seems to answer.
-    async::Bell* slot_freed = nullptr;
+    // Of a batch item: told how far it is. A live call has none: somebody waits for it, so it is tried at
+    // once, even when no server seems to answer.
+    Flight* flight = nullptr;
 
-    bool is_live() const { return slot_freed == nullptr; }
+    bool is_live() const { return flight == nullptr; }
 };
 
 // Takes one inference from its inputs to its ending: prepares, tries, waits and tries again as core/retry.h

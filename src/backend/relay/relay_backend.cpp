@@ -36,6 +36,7 @@ public:
     std::optional<std::uint32_t> window() const override { return servers_->window(); }
     void on_wider_window(std::function<void()> told) override { servers_->on_wider_window(std::move(told)); }
     bool is_out() const override { return servers_->is_out(); }
+    bool may_be_late() const override { return true; }
     bool keeps_prefixes() const override { return true; }
     std::size_t server_count() const override { return servers_->count(); }
     std::optional<std::size_t> home_of(std::uint64_t prefix) const override {

@@ -111,7 +111,9 @@ std::vector<Candidate> Dispatcher::candidates_for(const Model& model, SteadyTime
                                     ? 0
                                     : lineup->second.count_startable(model.runs, now, free, anywhere);
         if (may_claim(active, model) || active.is_claiming) waiting += active.claimable;
-        candidates.push_back({id, active.batch.account, waiting, active.flying()});
+        candidates.push_back({id, active.batch.account, waiting, active.flying(),
+                              slack_when_short(active.batch, active.claimable + active.leases.size(),
+                                               model.pace.per_second(), parts_.clock->now())});
     }
     return candidates;
 }

@@ -21,6 +21,7 @@ public:
         counted_ = 0;
         since_ = now;
     }
+    double per_second() const { return per_second_; }
     // How many are likely to end within `time`.
     std::uint32_t within(std::chrono::milliseconds time) const {
         return static_cast<std::uint32_t>(

@@ -25,7 +25,7 @@ def bench_program(name):
     return run
 
 
-BENCHES = {"store": bench_program("store"), "frames": bench_program("frames"), "poll": poll.bench_poll, "memory": memory.bench_memory,
+BENCHES = {"store": bench_program("store"), "plan": bench_program("plan"), "frames": bench_program("frames"), "poll": poll.bench_poll, "memory": memory.bench_memory,
            "ingest": ingest.bench_ingest, "read": read.bench_read, "drain": drain.bench_drain, "slots": slots.bench_slots,
            "prefix": prefix.bench_prefix, "tail": tail.bench_tail, "fairness": fairness.bench_fairness,
            "adaptive": adaptive.bench_adaptive, "status": status.bench_status, "million": million.bench_million,

@@ -169,10 +169,9 @@ inline constexpr const char* kCountUnfinishedAbout =
 // Leases. Items from the cursor on are queued: $3 of them at most, of $4 bytes together, but that at $7
 // always.
 inline constexpr const char* kLeaseQueued =
-    "WITH candidates AS MATERIALIZED (SELECT ordinal, position, prefix, custom_id, subject, body, body_crc, "
-    "sum(body_bytes) OVER (ORDER BY position) AS total FROM items WHERE batch = $1 AND position >= $2 "
-    "ORDER BY position LIMIT $3), "
-    "picked AS MATERIALIZED (SELECT * FROM candidates WHERE total <= $4 OR position = $7), "
+    "WITH picked AS MATERIALIZED (SELECT * FROM (SELECT ordinal, position, prefix, custom_id, subject, body, "
+    "body_crc, sum(body_bytes) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) AS total FROM items "
+    "WHERE batch = $1 AND position >= $2 ORDER BY position LIMIT $3) c WHERE total <= $4 OR position = $7), "
     "leased AS (INSERT INTO leases(batch, ordinal, epoch, attempts, expires_at, node) "
     "SELECT $1, ordinal, $8, 1, $5, $6 FROM picked) "
     "SELECT ordinal, custom_id, subject, body, body_crc, $8, 1, prefix FROM picked ORDER BY position";
@@ -192,7 +191,11 @@ inline constexpr const char* kLeaseLost =
     "ordinal";
 inline constexpr const char* kSoonestLease = "SELECT min(expires_at) FROM leases WHERE batch = $1";
 // Leases of one batch: $2 are ordinals, $3 the same with their epochs (lease_key()).
-#define SHEAF_PG_LEASES "batch = $1 AND ordinal = ANY($2) AND (ordinal::bigint << 32) + epoch = ANY($3) "
+// IS TRUE makes the second list a hash table: ANY would be searched from its beginning for every lease, IN
+// alone might become a join.
+#define SHEAF_PG_LEASES                     \
+    "batch = $1 AND ordinal = ANY($2) AND " \
+    "((ordinal::bigint << 32) + epoch IN (SELECT unnest($3::bigint[]))) IS TRUE "
 // Waits for nobody: a lease that somebody holds is being ended.
 inline constexpr const char* kRenewLeases =
     "WITH held AS MATERIALIZED (SELECT ordinal FROM leases WHERE " SHEAF_PG_LEASES
@@ -210,9 +213,9 @@ inline constexpr const char* kLookForLeases = "UPDATE batches SET leases_end_at 
 // expired item has a row, without a line.
 inline constexpr const char* kInsertResults =
     "INSERT INTO results(batch, ordinal, state, finished_at, line_bytes, line_crc, line) "
-    "SELECT batch, ordinal, state, finished_at, length(line), crc, line FROM unnest($1::bigint[], "
-    "$2::bigint[], "
-    "$3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[]) w(batch, ordinal, state, finished_at, line, crc)";
+    "SELECT batch, ordinal, state, finished_at, length(line), crc, line FROM (SELECT unnest($1::bigint[]) AS "
+    "batch, unnest($2::bigint[]) AS ordinal, unnest($3::bigint[]) AS state, unnest($4::bigint[]) AS "
+    "finished_at, unnest($5::bytea[]) AS line, unnest($6::bigint[]) AS crc) w";
 inline constexpr const char* kEndQueued =
     "INSERT INTO results(batch, ordinal, state, finished_at) "
     "SELECT batch, ordinal, $3, $4 FROM items WHERE batch = $1 AND position >= $2";

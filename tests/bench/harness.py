@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pwd
 import re
 import signal
 import socket
@@ -70,16 +71,16 @@ def pinned(core):
 
 
 @contextlib.contextmanager
-def sheaf(build, folder, config="", core=None):
-    """A server on a fresh data directory: yields the process, its port and a key."""
+def sheaf(build, folder, config="", core=None, options=()):
+    """A server on a fresh data directory: yields the process, its port and a key. It and `sheaf keys` are given the options."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sheaf.toml").write_text(config)
     port_file = folder / "port"
     command = [build / "sheaf", "serve", "--data", folder / "data", "--listen", "127.0.0.1:0", "--port-file", port_file,
-               "--config", folder / "sheaf.toml"]
+               "--config", folder / "sheaf.toml", *options]
     with running([str(part) for part in command], port_file.exists, preexec_fn=pinned(core) if core is not None else None) as process:
-        made = subprocess.run([str(build / "sheaf"), "keys", "create", "--data", str(folder / "data"), "--account", "bench", "--json"],
-                              capture_output=True, text=True, check=True)
+        made = subprocess.run([str(build / "sheaf"), "keys", "create", "--data", str(folder / "data"), "--account", "bench", "--json",
+                               *options], capture_output=True, text=True, check=True)
         yield process, int(port_file.read_text()), json.loads(made.stdout)["key"]
 
 
@@ -121,6 +122,33 @@ def nginx(root, html):
         f"  server {{ listen 127.0.0.1:{answer_port}; location / {{ return 200 stored; }} }} }}\n")
     with running(["nginx", "-p", str(root), "-c", str(root / "nginx.conf")], lambda: answers(port), preexec_fn=pinned(0)):
         yield port
+
+
+def postgres_program(name):
+    """Of the newest PostgreSQL that is installed: Debian keeps its programs out of the path."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    if not found:
+        raise SystemExit(f"bench: PostgreSQL's {name} is not installed")
+    return found[-1]
+
+
+@contextlib.contextmanager
+def postgres(folder):
+    """A server on a database of its own, on core 0; every commit is synced, as by default. Yields its URL."""
+    port = free_port()
+    # It refuses to run as root.
+    user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+    as_user = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid}
+    folder.mkdir()
+    if user is not None:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        folder.parent.chmod(0o755)
+    subprocess.run([postgres_program("initdb"), "-D", folder / "data", "-U", "bench", "--auth=trust"], check=True,
+                   stdout=subprocess.DEVNULL, **as_user)
+    command = [postgres_program("postgres"), "-D", folder / "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", folder,
+               "-c", "shared_buffers=512MB"]
+    with running([str(part) for part in command], lambda: answers(port), preexec_fn=pinned(SERVER_CORE), **as_user):
+        yield f"postgres://bench@127.0.0.1:{port}/postgres"
 
 
 def curl(*arguments):

@@ -2,7 +2,7 @@
 // appends, with every commit synced but our claims, which go with the next one
 // (docs/adr/0006-lazy-claims.md). Writes rows of {"row","ours","yardstick",…} in items a second.
 //
-// store_bench --drain yes [--dir DIR]: small items in groups of 256 through the store once, and the same
+// store_bench --drain sqlite|postgres://… [--dir DIR]: small items through that store once, and the same
 // bytes appended; prints {"completed","appends"} for a measurement that has another yardstick.
 #include <algorithm>
 #include <chrono>
@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/secret.h"
 #include "store/stores.h"
 
 namespace {
@@ -44,6 +46,8 @@ struct Load {
 };
 
 constexpr Load kDrain{.bytes = 700, .group = 256, .callers = kCallers};
+// There one claim and one group of results of a batch are under way at a time, as in the scheduler.
+constexpr Load kDrainPostgres{.bytes = 700, .group = 500, .callers = 2};
 
 double per_second(std::uint32_t items, Clock::time_point since) {
     return items / std::chrono::duration<double>(Clock::now() - since).count();
@@ -84,11 +88,17 @@ void complete_all(store::Store& store, const BatchId& batch, const std::string& 
     }
 }
 
-Speed run_ours(const std::filesystem::path& directory, const Load& load) {
+std::unique_ptr<store::Store> open(const std::string& url, const std::filesystem::path& directory) {
+    if (url.empty()) return value_of(store::open_sqlite_store({.directory = directory}));
+    return value_of(store::open_postgres_store({.url = Secret(url), .directory = directory}));
+}
+
+// SQLite's, where there is no URL.
+Speed run_ours(const std::filesystem::path& directory, const Load& load, const std::string& url = {}) {
     std::filesystem::remove_all(directory);
     Speed speed;
     {
-        const auto store = value_of(store::open_sqlite_store({.directory = directory}));
+        const auto store = open(url, directory);
         const store::BatchDraft draft = draft_of(load);
         const std::string body(load.bytes * 500, 'b');
         const auto start = Clock::now();
@@ -110,6 +120,7 @@ Speed run_ours(const std::filesystem::path& directory, const Load& load) {
         speed.completed = per_second(load.items, begun);
         const core::Batch after = value_of(store->batches().find(batch.account, batch.id));
         CHECK(after.counts.succeeded == load.items, "every item has its result");
+        CHECK(store->batches().remove(batch.id), "the batch is removed");
     }
     std::filesystem::remove_all(directory);
     return speed;
@@ -242,22 +253,25 @@ std::string row(std::string_view name, const std::vector<double>& ours, const st
 
 int main(int count, char** arguments) {
     std::string json_path;
-    bool drains = false;
+    std::string drained;
     std::filesystem::path directory = std::filesystem::temp_directory_path();
     for (int at = 1; at + 1 < count; at += 2) {
         const std::string_view name = arguments[at];
         if (name == "--json") json_path = arguments[at + 1];
         if (name == "--dir") directory = arguments[at + 1];
-        if (name == "--drain") drains = true;
+        if (name == "--drain") drained = arguments[at + 1];
     }
-    if (json_path.empty() && !drains) {
-        std::fputs("usage: store_bench --json FILE | --drain yes [--dir DIR]\n", stderr);
+    if (json_path.empty() && drained.empty()) {
+        std::fputs("usage: store_bench --json FILE | --drain sqlite|postgres://… [--dir DIR]\n", stderr);
         return 2;
     }
     directory /= fmt::format("sheaf-store-bench-{}", ::getpid());
-    if (drains) {
-        fmt::print("{{\"completed\":{:.0f},", run_ours(directory / "ours", kDrain).completed);
-        fmt::print("\"appends\":{:.0f}}}\n", run_appends(directory / "appends", kDrain));
+    if (!drained.empty()) {
+        const bool is_sqlite = drained == "sqlite";
+        const Load& load = is_sqlite ? kDrain : kDrainPostgres;
+        fmt::print("{{\"completed\":{:.0f},",
+                   run_ours(directory / "ours", load, is_sqlite ? "" : drained).completed);
+        fmt::print("\"appends\":{:.0f}}}\n", run_appends(directory / "appends", load));
         std::filesystem::remove_all(directory);
         return 0;
     }

@@ -108,20 +108,21 @@ Result<ItemQueue::Claimed> take(Engine& engine, Connection& db, const ClaimReque
     return claimed;
 }
 
-// The batches that a call is about, each held once, in one order for everybody.
+// The batches that a call is about, each held once, in the order of their ids for everybody: so no two wait
+// for each other.
 class HeldBatches {
 public:
     template <class Range, class Project>
     static Result<HeldBatches> hold(Connection& db, const Range& range, Project id_of) {
-        std::vector<BatchId> ids;
-        for (const auto& each : range) {
-            const BatchId& id = id_of(each);
-            if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
-        }
-        auto rows = db.query(sql::kHoldBatches, all_id_bytes(ids));
-        if (!rows) return std::unexpected(rows.error());
+        std::set<BatchId> ids;
+        for (const auto& each : range) ids.insert(id_of(each));
+        for (const BatchId& id : ids) db.queue(sql::kHoldBatch, id_bytes(id));
+        auto answers = db.collect();
+        if (!answers) return std::unexpected(answers.error());
         HeldBatches held;
-        while (rows->next()) held.rows_.push_back(read_batch(*rows));
+        for (Rows& rows : *answers) {
+            if (rows.next()) held.rows_.push_back(read_batch(rows));
+        }
         return held;
     }
     BatchRow* find(const BatchId& id) {

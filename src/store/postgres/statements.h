@@ -48,10 +48,6 @@ inline constexpr const char* kStampVersion = "INSERT INTO sheaf_schema(version) 
 inline constexpr const char* kFindBatch = "SELECT " SHEAF_PG_BATCH_COLUMNS " FROM batches b WHERE b.id = $1";
 inline constexpr const char* kHoldBatch =
     "SELECT " SHEAF_PG_BATCH_COLUMNS " FROM batches b WHERE b.id = $1 FOR NO KEY UPDATE";
-// In one order for everybody, so that no two wait for each other.
-inline constexpr const char* kHoldBatches =
-    "SELECT " SHEAF_PG_BATCH_COLUMNS
-    " FROM batches b WHERE b.id = ANY($1) ORDER BY b.number FOR NO KEY UPDATE";
 inline constexpr const char* kNextBatch = "SELECT nextval(pg_get_serial_sequence('batches', 'number'))";
 // The creates of an account that has a limit go one after another.
 inline constexpr const char* kLockAccount = "SELECT pg_advisory_xact_lock($1)";
@@ -224,8 +220,7 @@ inline constexpr const char* kEndRunning =
     "INSERT INTO results(batch, ordinal, state, finished_at) SELECT batch, ordinal, $2, $3 FROM ended";
 inline constexpr const char* kBatchesOfNode =
     "SELECT b.number FROM batches b WHERE b.number IN (SELECT batch FROM leases WHERE node = $1) ORDER BY "
-    "b.number "
-    "FOR NO KEY UPDATE";
+    "b.id FOR NO KEY UPDATE";
 inline constexpr const char* kEndLeasesOfNode =
     "UPDATE leases SET epoch = epoch + 1, expires_at = 0 WHERE node = $1";
 

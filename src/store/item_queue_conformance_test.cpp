@@ -127,6 +127,38 @@ TEST_P(ItemQueueConformance, AReleasedItemStaysRunningIsClaimedFirstAndTheAttemp
     EXPECT_EQ(finished({again[0]}).recorded, std::vector{Recorded::yes});
 }
 
+TEST_P(ItemQueueConformance, OfItemsThatWereClaimedTogetherEachGoesItsOwnWay) {
+    const core::Batch batch = created(ABatch(6));
+    const auto leases = claimed(batch.id, 5);
+    finished({leases[0]});
+    ASSERT_TRUE(items().release(std::vector{leases[1]}));
+    EXPECT_EQ(items().renew(std::vector{leases[2]}, kNow + 2h).value(), std::vector{leases[2].item.id});
+    EXPECT_EQ(finished({leases[3], leases[0]}).recorded, (std::vector{Recorded::yes, Recorded::lease_lost}));
+    const auto again = claimed(batch.id, 9, kNow + 1h);
+    ASSERT_EQ(again.size(), 3U);
+    EXPECT_EQ(again[0].item.id, leases[1].item.id);
+    EXPECT_EQ(again[0].attempt, 1U) << "given back";
+    EXPECT_EQ(again[1].item.id, leases[4].item.id);
+    EXPECT_EQ(again[1].attempt, 2U) << "ran out";
+    EXPECT_EQ(again[2].item.id.ordinal, 5U);
+    EXPECT_EQ(finished({leases[4], leases[2], again[0], again[1]}).recorded,
+              (std::vector{Recorded::lease_lost, Recorded::yes, Recorded::yes, Recorded::yes}));
+    EXPECT_EQ(finished({again[2]}).ended.size(), 1U);
+    EXPECT_EQ(found(batch.id).counts, (core::Counts{.succeeded = 6}));
+}
+
+TEST_P(ItemQueueConformance, WhatIsLeftOfAClaimIsRenewedAndEndsWithItsBatch) {
+    const core::Batch batch = created(ABatch(3));
+    const auto leases = claimed(batch.id, 3);
+    finished({leases[1]});
+    EXPECT_EQ(items().renew(leases, kNow + 2h).value(), (std::vector{leases[0].item.id, leases[2].item.id}));
+    EXPECT_TRUE(claimed(batch.id, 9, kNow + 1h).empty());
+    ASSERT_TRUE(batches().apply(batch.id, BatchEvent::expired, kNow));
+    EXPECT_EQ(found(batch.id).counts, (core::Counts{.succeeded = 1, .expired = 2}));
+    EXPECT_EQ(finished(leases).recorded,
+              (std::vector{Recorded::lease_lost, Recorded::lease_lost, Recorded::lease_lost}));
+}
+
 TEST_P(ItemQueueConformance, ACancelingBatchHandsOutOnlyItemsWhoseLeaseEnded) {
     const core::Batch batch = created(ABatch(4));
     const auto leases = claimed(batch.id, 2);

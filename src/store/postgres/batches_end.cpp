@@ -19,6 +19,7 @@ Result<core::Batch> apply_event(Engine& engine, Connection& db, const BatchId& i
         row.cursor += row.batch.counts.queued;
     }
     if (transition->running_items_become) {
+        db.queue(sql::kSplitClaimsOfBatch, row.number);
         db.queue(sql::kEndRunning, row.number, *transition->running_items_become, now);
         row.leases_end_at.reset();
     }

@@ -97,6 +97,7 @@ Result<> Engine::end_own_leases() {
         std::vector<std::int64_t> batches;
         while (rows->next()) batches.push_back(rows->number(0));
         if (batches.empty()) return {};
+        db.queue(sql::kSplitClaimsOfNode, node);
         db.queue(sql::kEndLeasesOfNode, node);
         db.queue(sql::kLookForLeases, batches);
         tell_changed(db);

@@ -145,6 +145,20 @@ TEST_F(PostgresNodes, ADeadNodesLeasesAreClaimedElsewhereOnceTheirTimeIsOver) {
     EXPECT_EQ(again[0].attempt, 2U);
 }
 
+TEST_F(PostgresNodes, OfADeadNodesClaimOnlyWhatHasNotEndedRunsAgain) {
+    const ABatch batch(5);
+    ASSERT_TRUE(batch.create(*one_));
+    const auto lost = claimed(*one_, batch.id(), 5);
+    finished(*one_, {lost[1], lost[3]});
+    one_.reset();
+    EXPECT_EQ(claimed(*two_, batch.id(), 1, kNow + 15s).at(0).item.id, lost[0].item.id);
+    one_ = open("one");
+    const auto again = claimed(*one_, batch.id(), 9);
+    ASSERT_EQ(again.size(), 2U) << "its own, at once, but for what the other has";
+    EXPECT_EQ(again[0].item.id, lost[2].item.id);
+    EXPECT_EQ(again[1].item.id, lost[4].item.id);
+}
+
 TEST_F(PostgresNodes, ANodeThatStartsEndsItsOwnLeasesAndNobodyElses) {
     const ABatch batch(4);
     ASSERT_TRUE(batch.create(*one_));
@@ -176,7 +190,7 @@ TEST_F(PostgresNodes, AnEpochDoesNotComeAgainAfterAClaimWasUndone) {
     const auto undone = claimed(*one_, batch.id(), 1);
     postgres::Pool pool(url_);
     ASSERT_TRUE(pool.write([](postgres::Connection& db) -> Result<> {
-        db.queue("DELETE FROM leases");
+        db.queue("DELETE FROM claims");
         db.queue("UPDATE batches SET cursor = 0, queued = 1, running = 0");
         return {};
     }));

@@ -54,6 +54,7 @@ Result<> take_lost(Engine& engine, Connection& db, const ClaimRequest& request, 
                    Allowance& allowance, ItemQueue::Claimed& claimed) {
     if (!row.leases_end_at || *row.leases_end_at > request.now) return {};
     const std::uint32_t count_max = allowance.count;
+    db.queue(sql::kSplitEndedClaims, row.number, request.now);
     auto rows = db.query(sql::kLeaseLost, row.number, request.now, count_max, allowance.bytes,
                          request.now + request.lease_for, engine.node);
     if (!rows) return std::unexpected(rows.error());
@@ -76,12 +77,14 @@ Result<> take_queued(Engine& engine, Connection& db, const ClaimRequest& request
         return {};
     const std::int64_t always = allowance.is_first ? std::int64_t{row.cursor} : -1;
     const Timestamp until = request.now + request.lease_for;
-    auto rows = db.query(sql::kLeaseQueued, row.number, row.cursor, allowance.count, allowance.bytes, until,
-                         engine.node, always, first_epoch());
+    const std::uint32_t epoch = first_epoch();
+    auto rows =
+        db.query(sql::kTakeQueued, row.number, row.cursor, allowance.count, allowance.bytes, always, epoch);
     if (!rows) return std::unexpected(rows.error());
     const auto count = static_cast<std::uint32_t>(rows->count());
     if (count == 0) return {};
     take_rows(*rows, request, allowance, claimed);
+    db.queue(sql::kInsertClaim, row.number, epoch, row.cursor, count, until, engine.node);
     row.cursor += count;
     row.leases_end_at = std::min(row.leases_end_at.value_or(until), until);
     if (batch.state == core::BatchState::accepted)
@@ -139,6 +142,7 @@ private:
 struct LeasesOfBatch {
     std::vector<std::int64_t> ordinals;
     std::vector<std::int64_t> keys;
+    std::set<std::int64_t> epochs;
 
     static std::int64_t lease_key(std::int64_t ordinal, std::int64_t epoch) {
         return (ordinal << 32) + epoch;
@@ -146,9 +150,36 @@ struct LeasesOfBatch {
     void add(std::uint32_t ordinal, std::uint32_t epoch) {
         ordinals.push_back(ordinal);
         keys.push_back(lease_key(ordinal, epoch));
+        epochs.insert(epoch);
     }
+    std::vector<std::int64_t> all_epochs() const { return {epochs.begin(), epochs.end()}; }
 };
 using LeasesByBatch = std::map<std::int64_t, LeasesOfBatch>;  // by number
+using InBatch = std::pair<std::int64_t, std::int64_t>;        // a batch's number, and an ordinal or an epoch
+
+// The claims that some leases are part of, and which of those leases' items have a result already.
+struct Claims {
+    std::map<InBatch, std::int64_t> held;  // how many items each holds
+    std::set<InBatch> ended;
+};
+
+// Locks them, in one order for everybody.
+Result<Claims> hold_claims(Connection& db, const LeasesByBatch& leases) {
+    for (const auto& [number, some] : leases) {
+        db.queue(sql::kHoldClaims, number, some.all_epochs());
+        db.queue(sql::kEndedAmong, number, some.ordinals);
+    }
+    auto answers = db.collect();
+    if (!answers) return std::unexpected(answers.error());
+    Claims claims;
+    for (std::size_t at = 0; at < answers->size(); at += 2) {
+        Rows& held = (*answers)[at];
+        while (held.next()) claims.held.emplace(InBatch{held.number(0), held.number(1)}, held.number(2));
+        Rows& ended = (*answers)[at + 1];
+        while (ended.next()) claims.ended.emplace(ended.number(0), ended.number(1));
+    }
+    return claims;
+}
 
 Result<std::vector<ItemId>> prolong(Connection& db, std::span<const core::Lease> leases, Timestamp until) {
     std::set<BatchId> ids;
@@ -167,11 +198,39 @@ Result<std::vector<ItemId>> prolong(Connection& db, std::span<const core::Lease>
         const auto number = number_of.find(lease.item.id.batch);
         if (number != number_of.end()) by_batch[number->second].add(lease.item.id.ordinal, lease.epoch);
     }
-    for (const auto& [number, some] : by_batch)
+    const auto claims = hold_claims(db, by_batch);
+    if (!claims) return std::unexpected(claims.error());
+    std::map<InBatch, std::set<std::uint32_t>> of_claims;
+    LeasesByBatch single;
+    for (const core::Lease& lease : leases) {
+        const auto number = number_of.find(lease.item.id.batch);
+        if (number == number_of.end()) continue;
+        const InBatch claim{number->second, lease.epoch};
+        const std::uint32_t ordinal = lease.item.id.ordinal;
+        if (!claims->held.contains(claim))
+            single[number->second].add(ordinal, lease.epoch);
+        else if (!claims->ended.contains({number->second, ordinal}))
+            of_claims[claim].insert(ordinal);
+    }
+    std::vector<ItemId> held;
+    for (const auto& [claim, ordinals] : of_claims) {
+        const auto [number, epoch] = claim;
+        const bool is_whole = std::ssize(ordinals) == claims->held.at(claim);
+        if (is_whole)
+            db.queue(sql::kRenewClaim, number, epoch, until);
+        else
+            db.queue(sql::kSplitClaims, number, std::vector{epoch});
+        for (const std::uint32_t ordinal : ordinals) {
+            if (is_whole)
+                held.push_back(id_of.at(number).item(ordinal));
+            else
+                single[number].add(ordinal, static_cast<std::uint32_t>(epoch));
+        }
+    }
+    for (const auto& [number, some] : single)
         db.queue(sql::kRenewLeases, number, some.ordinals, some.keys, until);
     auto renewed = db.collect();
     if (!renewed) return std::unexpected(renewed.error());
-    std::vector<ItemId> held;
     for (Rows& rows : *renewed) {
         while (rows.next()) held.push_back(id_of.at(rows.number(0)).item(rows.as<std::uint32_t>(1)));
     }
@@ -188,6 +247,7 @@ Result<> give_back(Engine& engine, Connection& db, std::span<const core::Lease> 
     }
     std::vector<std::int64_t> batches;
     for (const auto& [number, some] : by_batch) {
+        db.queue(sql::kSplitClaims, number, some.all_epochs());
         db.queue(sql::kReleaseLeases, number, some.ordinals, some.keys);
         batches.push_back(number);
     }
@@ -219,15 +279,36 @@ private:
 // Ends those leases that are still held, and notes whose results count.
 Result<> Group::end_leases() {
     LeasesByBatch by_batch;
-    std::map<std::pair<std::int64_t, std::int64_t>, std::size_t> places;  // the first of equal ones
+    for (const ItemResult& result : results_) {
+        const BatchRow* const row = held_.find(result.item.batch);
+        if (row != nullptr) by_batch[row->number].add(result.item.ordinal, result.epoch);
+    }
+    auto claims = hold_claims(*db_, by_batch);
+    if (!claims) return std::unexpected(claims.error());
+    LeasesByBatch single;
+    std::map<InBatch, std::size_t> places;  // by lease_key(), the first of equal ones
     for (std::size_t at = 0; at < results_.size(); ++at) {
         const ItemResult& result = results_[at];
         const BatchRow* const row = held_.find(result.item.batch);
         if (row == nullptr) continue;
-        by_batch[row->number].add(result.item.ordinal, result.epoch);
-        places.try_emplace({row->number, LeasesOfBatch::lease_key(result.item.ordinal, result.epoch)}, at);
+        const auto claim = claims->held.find({row->number, result.epoch});
+        if (claim == claims->held.end()) {
+            single[row->number].add(result.item.ordinal, result.epoch);
+            places.try_emplace({row->number, LeasesOfBatch::lease_key(result.item.ordinal, result.epoch)},
+                               at);
+        } else if (claims->ended.emplace(row->number, result.item.ordinal).second) {
+            --claim->second;
+            report_.recorded[at] = Recorded::yes;
+        }
     }
-    for (const auto& [number, some] : by_batch) db_->queue(sql::kEndLeases, number, some.ordinals, some.keys);
+    for (const auto& [claim, held] : claims->held) {
+        if (held > 0)
+            db_->queue(sql::kKeepOfClaim, claim.first, claim.second, held);
+        else
+            db_->queue(sql::kEndClaim, claim.first, claim.second);
+    }
+    if (single.empty()) return {};
+    for (const auto& [number, some] : single) db_->queue(sql::kEndLeases, number, some.ordinals, some.keys);
     auto ended = db_->collect();
     if (!ended) return std::unexpected(ended.error());
     for (Rows& rows : *ended) {

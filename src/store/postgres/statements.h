@@ -162,15 +162,47 @@ inline constexpr const char* kCountUnfinishedAbout =
     "SELECT count(*)" SHEAF_PG_ITEMS
     "WHERE i.subject_key = $1 AND i.subject = $2 AND b.account = $3 AND r.state IS NULL";
 
-// Leases. Items from the cursor on are queued: $3 of them at most, of $4 bytes together, but that at $7
-// always.
-inline constexpr const char* kLeaseQueued =
-    "WITH picked AS MATERIALIZED (SELECT * FROM (SELECT ordinal, position, prefix, custom_id, subject, body, "
-    "body_crc, sum(body_bytes) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) AS total FROM items "
-    "WHERE batch = $1 AND position >= $2 ORDER BY position LIMIT $3) c WHERE total <= $4 OR position = $7), "
-    "leased AS (INSERT INTO leases(batch, ordinal, epoch, attempts, expires_at, node) "
-    "SELECT $1, ordinal, $8, 1, $5, $6 FROM picked) "
-    "SELECT ordinal, custom_id, subject, body, body_crc, $8, 1, prefix FROM picked ORDER BY position";
+// Items from the cursor on are queued: $3 of them at most, of $4 bytes together, but that at $5 always. $6 is
+// the epoch of their lease.
+inline constexpr const char* kTakeQueued =
+    "SELECT ordinal, custom_id, subject, body, body_crc, $6, 1::bigint, prefix FROM (SELECT ordinal, "
+    "position, prefix, custom_id, subject, body, body_crc, sum(body_bytes) OVER (ORDER BY position ROWS "
+    "UNBOUNDED "
+    "PRECEDING) AS total FROM items WHERE batch = $1 AND position >= $2 ORDER BY position LIMIT $3) q "
+    "WHERE total <= $4 OR position = $5 ORDER BY position";
+
+// Claims: leases of items that were taken together and have none of their own yet.
+inline constexpr const char* kInsertClaim =
+    "INSERT INTO claims(batch, epoch, position, items, held, expires_at, node) "
+    "VALUES($1, $2, $3, $4, $4, $5, $6)";
+inline constexpr const char* kHoldClaims =
+    "SELECT batch, epoch, held FROM claims WHERE batch = $1 AND epoch = ANY($2) ORDER BY epoch FOR NO KEY "
+    "UPDATE";
+inline constexpr const char* kRenewClaim =
+    "UPDATE claims SET expires_at = $3 WHERE batch = $1 AND epoch = $2";
+inline constexpr const char* kKeepOfClaim = "UPDATE claims SET held = $3 WHERE batch = $1 AND epoch = $2";
+inline constexpr const char* kEndClaim = "DELETE FROM claims WHERE batch = $1 AND epoch = $2";
+inline constexpr const char* kEndedAmong =
+    "SELECT $1::bigint, o.ordinal FROM unnest($2::bigint[]) o(ordinal) WHERE (SELECT 1 FROM results r "
+    "WHERE r.batch = $1 AND r.ordinal = o.ordinal) IS NOT NULL";
+// From then on each of their items has a lease of its own.
+#define SHEAF_PG_SPLIT_CLAIMS(which)                                                                       \
+    "WITH split AS (DELETE FROM claims WHERE " which                                                       \
+    " RETURNING *) INSERT INTO leases(batch, ordinal, epoch, attempts, expires_at, node) "                 \
+    "SELECT c.batch, i.ordinal, c.epoch, 1, c.expires_at, c.node FROM split c CROSS JOIN LATERAL (SELECT " \
+    "ordinal FROM items i WHERE i.batch = c.batch AND i.position >= c.position AND "                       \
+    "i.position < c.position + c.items AND (SELECT 1 FROM results r WHERE r.batch = i.batch AND "          \
+    "r.ordinal = i.ordinal) IS NULL ORDER BY i.position OFFSET 0) i"
+inline constexpr const char* kSplitClaims = SHEAF_PG_SPLIT_CLAIMS("batch = $1 AND epoch = ANY($2)");
+inline constexpr const char* kSplitClaimsOfBatch = SHEAF_PG_SPLIT_CLAIMS("batch = $1");
+inline constexpr const char* kSplitClaimsOfNode = SHEAF_PG_SPLIT_CLAIMS("node = $1");
+// One that is being renewed this very moment did not end.
+inline constexpr const char* kSplitEndedClaims = SHEAF_PG_SPLIT_CLAIMS(
+    "batch = $1 AND epoch = ANY(ARRAY(SELECT epoch FROM claims WHERE batch = $1 AND expires_at <= $2 "
+    "FOR UPDATE SKIP LOCKED))");
+#undef SHEAF_PG_SPLIT_CLAIMS
+
+// Leases of single items.
 // Those that ended, one always; one that is being renewed this very moment did not end.
 inline constexpr const char* kLeaseLost =
     "WITH ended AS MATERIALIZED (SELECT ordinal, epoch + 1 AS epoch, attempts + 1 AS attempts FROM leases "
@@ -185,8 +217,10 @@ inline constexpr const char* kLeaseLost =
     "WHERE batch = $1 AND ordinal = ANY(ARRAY(SELECT ordinal FROM picked))) "
     "SELECT ordinal, custom_id, subject, body, body_crc, epoch, attempts, 0::bigint FROM picked ORDER BY "
     "ordinal";
-inline constexpr const char* kSoonestLease = "SELECT min(expires_at) FROM leases WHERE batch = $1";
-// Leases of one batch: $2 are ordinals, $3 the same with their epochs (lease_key()).
+inline constexpr const char* kSoonestLease =
+    "SELECT least((SELECT min(expires_at) FROM leases WHERE batch = $1), "
+    "(SELECT min(expires_at) FROM claims WHERE batch = $1))";
+// Those of one batch: $2 are ordinals, $3 the same with their epochs (lease_key()).
 // IS TRUE makes the second list a hash table: ANY would be searched from its beginning for every lease, IN
 // alone might become a join.
 #define SHEAF_PG_LEASES                     \
@@ -219,8 +253,9 @@ inline constexpr const char* kEndRunning =
     "WITH ended AS (DELETE FROM leases WHERE batch = $1 RETURNING batch, ordinal) "
     "INSERT INTO results(batch, ordinal, state, finished_at) SELECT batch, ordinal, $2, $3 FROM ended";
 inline constexpr const char* kBatchesOfNode =
-    "SELECT b.number FROM batches b WHERE b.number IN (SELECT batch FROM leases WHERE node = $1) ORDER BY "
-    "b.id FOR NO KEY UPDATE";
+    "SELECT b.number FROM batches b WHERE b.number IN (SELECT batch FROM leases WHERE node = $1 UNION "
+    "SELECT batch FROM claims WHERE node = $1) ORDER BY b.id "
+    "FOR NO KEY UPDATE";
 inline constexpr const char* kEndLeasesOfNode =
     "UPDATE leases SET epoch = epoch + 1, expires_at = 0 WHERE node = $1";
 

@@ -5,13 +5,14 @@
 #include <fmt/format.h>
 
 #include "store/postgres/migrations/0001_initial.h"
+#include "store/postgres/migrations/0002_claims.h"
 #include "store/postgres/statements.h"
 
 namespace sheaf::store::postgres {
 namespace {
 
 // Number n is at place n - 1. Never edit one that was released; add the next.
-constexpr std::array kMigrations{migrations::k0001Initial};
+constexpr std::array kMigrations{migrations::k0001Initial, migrations::k0002Claims};
 constexpr const char* kVersions = "CREATE TABLE IF NOT EXISTS sheaf_schema(version integer PRIMARY KEY)";
 
 Result<std::int64_t> number_of(Result<Rows> rows) {

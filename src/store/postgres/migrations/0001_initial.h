@@ -5,10 +5,9 @@ namespace sheaf::store::postgres::migrations {
 // Ids are 12 bytes, so that they sort as they do in core. What clients write is bytea: it may hold any byte.
 //
 // An item's row never changes. Items are handed out in the order of `position`, so those of a batch from
-// `batches.cursor` on are queued; those below it have one in `results` from their end on. Those that are
-// taken together share a row in `claims` while they run. What happens to some of them alone, but for their
-// end, gives each a row in `leases` instead. So an item costs two inserts, and leaves nothing to clear away
-// in the large tables.
+// `batches.cursor` on are queued; those below it have a row in `leases` while they run and one in `results`
+// from their end on. So an item costs three small inserts and one delete, and leaves nothing to clear away in
+// the large tables.
 //
 // Whoever changes what belongs to a batch holds the batch's row, but for renewals of leases.
 inline constexpr const char* k0001Initial = R"sql(
@@ -80,18 +79,6 @@ ALTER TABLE items ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX items_queue ON items(batch, position);
 CREATE INDEX items_about ON items(subject_key) WHERE subject_key IS NOT NULL;
 CREATE INDEX items_named ON items(name_key) WHERE name_key IS NOT NULL;
-
--- Leases of the items from `position` on, `items` of them, but for those that have a result: then `held` are left.
-CREATE TABLE claims(
-  batch bigint NOT NULL,
-  epoch integer NOT NULL,
-  position integer NOT NULL,
-  items integer NOT NULL,
-  held integer NOT NULL,
-  expires_at bigint NOT NULL,
-  node bytea NOT NULL,
-  PRIMARY KEY(batch, epoch)
-) WITH (fillfactor = 50);
 
 CREATE TABLE leases(
   batch bigint NOT NULL,

@@ -269,6 +269,7 @@ Result<Engine::Ranges> SqliteBatches::drop_contents(Tx& tx, const BatchRow& row,
     if (done) done = tx.db.run(sql::kDeletePlan, row.first_key(), row.end_key());
     if (done) done = tx.db.run(sql::kRemoveFilesOfBatch, IdBytes(row.batch.id), now);
     if (!done) return std::unexpected(done.error());
+    tx.erased();
     return ranges;
 }
 

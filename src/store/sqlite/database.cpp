@@ -72,6 +72,16 @@ Result<> Connection::checkpoint() {
     return std::unexpected(error(code));
 }
 
+Result<bool> Connection::empty_log() {
+    sqlite3_busy_timeout(handle_, 0);  // no writer waits for a reader
+    const int code =
+        sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
+    if (code != SQLITE_OK && code != SQLITE_BUSY) return std::unexpected(error(code));
+    if (code == SQLITE_OK) log_pages_ = 0;
+    return code == SQLITE_OK;
+}
+
 Result<sqlite3_stmt*> Connection::prepare(const char* sql) {
     sqlite3_stmt*& statement = statements_[sql];
     if (statement == nullptr) {

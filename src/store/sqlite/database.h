@@ -103,6 +103,8 @@ public:
     bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
     // Copies what the write-ahead log holds into the database, as far as readers allow.
     Result<> checkpoint();
+    // The same, and empties the log. False when a reader stood in the way.
+    Result<bool> empty_log();
     // Pages in the write-ahead log after the last commit.
     int log_pages() const { return log_pages_; }
     // What a result code of SQLite means to our callers. A failed sync or write breaks the disk.

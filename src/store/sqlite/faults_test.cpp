@@ -1,6 +1,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <sys/mount.h>
@@ -96,6 +97,28 @@ TEST_F(SqliteFaults, AFailedSyncStopsAllWritesUntilReopened) {
     const auto again = claim(*store, batch.id(), 3);
     EXPECT_EQ(again.size(), 3U);
     EXPECT_TRUE(store->items().finish(results_of(again)));
+}
+
+TEST_F(SqliteFaults, WhatWasDeletedLeavesTheIndexAndItsLogWithinSeconds) {
+    auto store = open();
+    const ABatch kept = ABatch(2).tagged("tag-of-the-kept");
+    const ABatch deleted = ABatch(2).tagged("tag-of-the-deleted");
+    ASSERT_TRUE(kept.create(*store));
+    ASSERT_TRUE(deleted.create(*store));
+    ASSERT_TRUE(store->batches().apply(deleted.id(), BatchEvent::cancel_requested, kNow));
+    ASSERT_TRUE(store->batches().remove(deleted.id()));
+    const auto is_in_index = [&](std::string_view needle) {
+        return contents(data() / "index.db").contains(needle) ||
+               contents(data() / "index.db-wal").contains(needle);
+    };
+    EXPECT_TRUE(is_in_index("tag-of-the-deleted")) << "or this test shows nothing";
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    while (is_in_index("tag-of-the-deleted") && std::chrono::steady_clock::now() < until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{100});
+        ASSERT_TRUE(store->batches().forget_old(kNow)) << "as the reaper does every second";
+    }
+    EXPECT_FALSE(is_in_index("tag-of-the-deleted"));
+    EXPECT_TRUE(is_in_index("tag-of-the-kept"));
 }
 
 TEST_F(SqliteFaults, ABodyWhoseSyncFailedIsNotAccepted) {

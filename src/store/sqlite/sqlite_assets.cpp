@@ -155,6 +155,7 @@ Result<core::Asset> SqliteAssets::remove(const AccountId& account, const AssetId
         if (gone) gone = tx.db.run(sql::kDeleteUploadsOfAsset, IdBytes(id));
         if (gone) gone = tx.db.run(sql::kDeleteAsset, IdBytes(id));
         if (!gone) return std::unexpected(gone.error());
+        tx.erased();
         return asset;
     });
 }

@@ -42,8 +42,10 @@ Result<std::vector<Webhook>> SqliteOutbox::webhooks() {
 }
 
 Result<> SqliteOutbox::set_secret(const WebhookId& id, const Secret& secret) {
-    return engine_->writer.run(
-        [&](Tx& tx) { return changed_one(tx.db.run(sql::kSetWebhookSecret, IdBytes(id), secret.reveal())); });
+    return engine_->writer.run([&](Tx& tx) {
+        tx.erased();
+        return changed_one(tx.db.run(sql::kSetWebhookSecret, IdBytes(id), secret.reveal()));
+    });
 }
 
 Result<> SqliteOutbox::set_enabled(const WebhookId& id, bool enabled) {
@@ -56,6 +58,7 @@ Result<> SqliteOutbox::remove(const WebhookId& id, Timestamp now) {
         if (const auto gone = changed_one(tx.db.run(sql::kDeleteWebhook, IdBytes(id))); !gone) return gone;
         const auto given_up = tx.db.run(sql::kGiveUpOfWebhook, IdBytes(id), now, kRemoved);
         if (!given_up) return std::unexpected(given_up.error());
+        tx.erased();
         return {};
     });
 }

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kGroupMax = 64;
 constexpr int kCheckpointPages = 8'000;  // 32 MiB of write-ahead log
+// So long the write-ahead log holds what was deleted, if writes go on and readers let go of it.
+constexpr std::chrono::seconds kErasedWithin{2};
 
 }  // namespace
 
@@ -117,7 +119,8 @@ Result<> Writer::try_group(const std::vector<Work*>& group) {
     }
     lines_->keep();
     bodies_->keep();
-    checkpoint_if_due();
+    if (tx.has_erased_ && !erased_at_) erased_at_ = std::chrono::steady_clock::now();
+    if (!empty_log_if_due()) checkpoint_if_due();
     return {};
 }
 
@@ -158,6 +161,21 @@ Result<> Writer::write_logs(Tx& tx) {
         if (const auto written = log->write(); !written) return written;
     }
     return {};
+}
+
+bool Writer::empty_log_if_due() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!erased_at_ || now - *erased_at_ < kErasedWithin) return false;
+    const auto emptied = connection_->empty_log();
+    if (!emptied) {
+        log::warning("the write-ahead log could not be emptied of what was deleted",
+                     {{"reason", emptied.error().message}});
+    }
+    if (emptied && *emptied)
+        erased_at_.reset();
+    else
+        erased_at_ = now;
+    return emptied && *emptied;
 }
 
 void Writer::checkpoint_if_due() {

@@ -29,6 +29,8 @@ public:
     // Tells that a batch was inserted, or removed.
     void inserted(const BatchRow& row) { changes_[row.batch.id] = row; }
     void removed(const BatchId& id) { changes_[id] = std::nullopt; }
+    // Tells that something was deleted of which no byte may be left.
+    void erased() { has_erased_ = true; }
 
 private:
     friend class Writer;
@@ -38,6 +40,7 @@ private:
     BatchCache* cache_;
     BatchChanges changes_;    // of the work under way
     BatchChanges committed_;  // of the works before it in the same group
+    bool has_erased_ = false;
 };
 
 // When a transaction's effect is on the disk.
@@ -89,6 +92,7 @@ private:
     Result<> write_logs(Tx& tx);
     Result<> set_durability(Durability durability);
     void checkpoint_if_due();
+    bool empty_log_if_due();
 
     std::unique_ptr<Connection> connection_;
     SegmentLog* lines_;
@@ -96,6 +100,9 @@ private:
     BatchCache* cache_;
     Disk* disk_;
     int checkpoint_at_;
+    // Since when the write-ahead log has held what was deleted; from the start, for a life before may have
+    // left some.
+    std::optional<std::chrono::steady_clock::time_point> erased_at_ = std::chrono::steady_clock::now();
     Durability durability_ = Durability::synced;  // of the connection's next commit
 
     std::mutex mutex_;

@@ -37,22 +37,35 @@ Result<Secret> read_signing_key(const std::filesystem::path& path) {
     return fail(ErrorCode::unavailable, "The signing key " + path.string() + " is not whole; remove it.");
 }
 
+template <std::size_t kBytes>
+std::string random_hex() {
+    std::array<unsigned char, kBytes> bytes{};
+    fill_random(bytes.data(), bytes.size());
+    return to_hex(bytes);
+}
+
+bool write_synced(const std::filesystem::path& path, std::string_view text) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return false;
+    const bool is_written =
+        ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
+    return ::close(fd) == 0 && is_written;
+}
+
 // The key that signs presigned URLs: made at the first start, kept over restarts, readable by the owner
-// alone.
+// alone. It gets its name when it is whole: a crash leaves none, and of several nodes one is first.
 Result<Secret> read_or_make_signing_key(const std::filesystem::path& path) {
     if (std::filesystem::exists(path)) return read_signing_key(path);
     std::error_code ignored;
     std::filesystem::create_directories(path.parent_path(), ignored);
-    std::array<unsigned char, kSigningKeyBytes> bytes{};
-    fill_random(bytes.data(), bytes.size());
-    const std::string key = to_hex(bytes);
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    const bool written = fd >= 0 && ::write(fd, key.data(), key.size()) == static_cast<ssize_t>(key.size()) &&
-                         ::fsync(fd) == 0;
-    if (fd >= 0) ::close(fd);
-    // Another node was quicker.
-    if (fd < 0 && errno == EEXIST) return read_signing_key(path);
-    if (!written)
+    const std::string key = random_hex<kSigningKeyBytes>();
+    const std::filesystem::path unnamed = path.string() + ".part-" + random_hex<8>();
+    const bool is_written = write_synced(unnamed, key);
+    const int linked = is_written ? ::link(unnamed.c_str(), path.c_str()) : -1;
+    const bool another_was_first = is_written && linked != 0 && errno == EEXIST;
+    std::filesystem::remove(unnamed, ignored);
+    if (another_was_first) return read_signing_key(path);
+    if (linked != 0)
         return fail(ErrorCode::unavailable, "The signing key " + path.string() + " cannot be written.");
     return Secret(key);
 }

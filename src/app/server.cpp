@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <thread>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -58,14 +59,13 @@ void say_how_to_use(const std::string& url, const Config& config, const std::opt
 Result<> write_port_file(const std::filesystem::path& path, std::uint16_t port) {
     if (path.empty()) return {};
     const std::filesystem::path temporary = path.string() + ".part";
-    std::FILE* const file = std::fopen(temporary.c_str(), "w");
-    if (file == nullptr)
-        return fail(ErrorCode::invalid, "The port file " + path.string() + " cannot be written.");
-    fmt::print(file, "{}\n", port);
-    std::fclose(file);
+    std::ofstream file(temporary);
+    file << port << '\n';
+    file.close();
     std::error_code error;
-    std::filesystem::rename(temporary, path, error);
-    if (error) return fail(ErrorCode::invalid, "The port file " + path.string() + " cannot be written.");
+    if (file) std::filesystem::rename(temporary, path, error);
+    if (!file || error)
+        return fail(ErrorCode::invalid, "The port file " + path.string() + " cannot be written.");
     return {};
 }
 

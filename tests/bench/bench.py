@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from measures import adaptive, drain, fairness, ingest, memory, million, nodes, poll, prefix, queue, read, slots, status, tail
+from measures import adaptive, drain, fairness, first, ingest, memory, million, nodes, poll, prefix, queue, read, slots, status, tail
 
 
 def bench_program(name):
@@ -26,7 +26,7 @@ def bench_program(name):
 
 
 BENCHES = {"store": bench_program("store"), "plan": bench_program("plan"), "frames": bench_program("frames"), "poll": poll.bench_poll, "memory": memory.bench_memory,
-           "ingest": ingest.bench_ingest, "read": read.bench_read, "drain": drain.bench_drain, "slots": slots.bench_slots,
+           "ingest": ingest.bench_ingest, "read": read.bench_read, "drain": drain.bench_drain, "slots": slots.bench_slots, "first": first.bench_first,
            "prefix": prefix.bench_prefix, "tail": tail.bench_tail, "fairness": fairness.bench_fairness,
            "adaptive": adaptive.bench_adaptive, "status": status.bench_status, "million": million.bench_million,
            "queue": queue.bench_queue, "nodes": nodes.bench_nodes}

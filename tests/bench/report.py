@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- tables: ./dev bench report -->\n", "<!-- end of tables -->"
 # In the order of the page; what has no results is left out.
-NAMES = ("drain", "slots", "status", "million", "queue", "nodes", "adaptive", "prefix", "tail", "fairness", "ingest", "read", "poll", "memory",
+NAMES = ("drain", "slots", "first", "status", "million", "queue", "nodes", "adaptive", "prefix", "tail", "plan", "fairness", "ingest", "read", "poll", "memory",
          "store", "frames")
 
 

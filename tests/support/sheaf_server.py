@@ -91,6 +91,7 @@ class SheafServer:
     process: subprocess.Popen | None = None
     port: int = 0
     starts: int = 0
+    is_below_a_prefix: bool = False
 
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -124,16 +125,18 @@ class SheafServer:
         document["model"] = self.models
         self.config_path.write_text(toml_document(document), encoding="utf-8")
 
-    def start(self) -> "SheafServer":
+    def start(self, *prefix: str) -> "SheafServer":
+        """`prefix`: a command that runs it, as strace does."""
         assert self.process is None, "the server runs already"
         port_file = self.directory / "port"
         port_file.unlink(missing_ok=True)
+        self.is_below_a_prefix = bool(prefix)
         self.starts += 1
         with open(self.log_path, "ab") as log:
             log.write(f"---- start {self.starts} ----\n".encode())
             log.flush()
             self.process = subprocess.Popen(
-                [str(self.binary), "serve", "--data", str(self.data), "--listen",
+                [*prefix, str(self.binary), "serve", "--data", str(self.data), "--listen",
                  f"127.0.0.1:{self.port_wanted}",
                  "--port-file", str(port_file), "--config", str(self.config_path)],
                 stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
@@ -176,8 +179,13 @@ class SheafServer:
             return -signal.SIGKILL
 
     def kill(self) -> None:
+        """Also what runs below a prefix, which outlives it."""
         if self.process is None:
             return
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for child in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+                if self.is_below_a_prefix:
+                    os.kill(int(child), signal.SIGKILL)
         self.process.kill()
         self.process.wait()
         self.process = None

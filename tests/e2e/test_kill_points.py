@@ -1,0 +1,32 @@
+"""The server is killed, or its disk fails, at a hundred of its durable system calls, and a checker that knows only what clients
+saw finds nothing lost, doubled or changed. `./dev kill --points N` runs more of them."""
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "reliability"))
+
+from kill import Campaign  # noqa: E402
+
+POINTS = 100
+POINTS_OF_TEST = 10
+SEED = int(os.environ.get("SHEAF_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(420)
+@pytest.mark.parametrize("first", range(0, POINTS, POINTS_OF_TEST))
+def test_nothing_is_lost_at_a_kill_point(build_dir, tmp_path, monkeypatch, first):
+    # Leaks are not looked for below strace, which does what the search would do itself.
+    monkeypatch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
+    campaign = Campaign(build_dir.resolve(), tmp_path)
+    broken = []
+    for number in range(first, first + POINTS_OF_TEST):
+        point, found = campaign.run(SEED + number, looks_at_disk=number % POINTS_OF_TEST == 0)
+        broken += [f"./dev kill --seed {SEED + number} --points 1: {point}: {what}" for what in found]
+    assert not broken, "\n".join(broken)
+    assert campaign.hits >= POINTS_OF_TEST / 3, "nothing was injected"

@@ -8,10 +8,12 @@
 #include <fmt/format.h>
 
 #include "app/config.h"
+#include "app/fsck.h"
 #include "app/keys.h"
 #include "app/server.h"
 #include "app/webhooks.h"
 #include "cli/command.h"
+#include "cli/console.h"
 
 namespace sheaf::app {
 namespace {
@@ -123,6 +125,35 @@ void add_keys(CLI::App& program, KeyFlags& flags, std::function<int()>& chosen) 
     revoke->callback([&] { chosen = [&flags] { return revoke_key(flags.place.place(), flags.id); }; });
 }
 
+struct FsckFlags {
+    PlaceFlags place;
+    FsckOptions options;
+};
+
+// Only of the embedded store: a database has tools of its own.
+int run_fsck(const FsckFlags& flags) {
+    if (!flags.place.store.empty()) {
+        fmt::print(stderr,
+                   "sheaf fsck: it looks at a data directory; a PostgreSQL database has its own tools "
+                   "(docs/operations.md, \"PostgreSQL\")\n");
+        return 2;
+    }
+    return fsck({.data = flags.place.data, .repair = flags.options.repair}, cli::standard_console());
+}
+
+void add_fsck(CLI::App& program, FsckFlags& flags, std::function<int()>& chosen) {
+    CLI::App* const command =
+        program.add_subcommand("fsck", "Look for damage in a data directory on which no server runs");
+    flags.place.add_to(command);
+    command->add_flag("--repair", flags.options.repair,
+                      "Mend what can be mended; what is replaced is kept beside as NAME.damaged-TIME");
+    command->footer(
+        "Without --repair nothing is changed. One line is printed for each thing that is damaged, and a "
+        "sum.\n"
+        "Exit codes: 0 all is well, or was made so; 1 something is damaged or lost; 2 it could not look.");
+    command->callback([&] { chosen = [&flags] { return run_fsck(flags); }; });
+}
+
 struct WebhookFlags {
     PlaceFlags place;
     NewWebhook wanted{.account = "default", .dialect = "twelvelabs", .url = {}, .types = {}};
@@ -195,6 +226,8 @@ int run_command_line(int argc, char** argv) {
     ServeFlags serve_flags;
     KeyFlags key_flags;
     add_serve(program, serve_flags, chosen);
+    FsckFlags fsck_flags;
+    add_fsck(program, fsck_flags, chosen);
     WebhookFlags webhook_flags;
     add_keys(program, key_flags, chosen);
     add_webhooks(program, webhook_flags, chosen);

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "blob/blob_store.h"
 
@@ -10,5 +13,20 @@ namespace sheaf::blob {
 std::unique_ptr<BlobStore> make_memory_blobs();
 // Files below `directory`, which is made if absent. What an earlier process left half-written is removed.
 Result<std::unique_ptr<BlobStore>> open_local_blobs(const std::filesystem::path& directory);
+
+// A file below the directory of local blobs.
+struct LocalFile {
+    enum class Kind : std::uint8_t {
+        blob,        // `path` is its key
+        unfinished,  // being written, or left so by a process that was killed
+        unknown,     // not ours
+    } kind = Kind::blob;
+    std::string path;  // below the directory
+    std::uint64_t bytes = 0;
+};
+// Tells of all files there, in no order, and changes nothing. A directory that is not there has none. An
+// error of `visit` ends it.
+Result<> visit_local_blobs(const std::filesystem::path& directory,
+                           const std::function<Result<>(const LocalFile&)>& visit);
 
 }  // namespace sheaf::blob

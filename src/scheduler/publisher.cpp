@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "scheduler/layout.h"
 
 namespace sheaf::scheduler {
 namespace {
@@ -28,19 +29,7 @@ void Publisher::put_off(const BatchId& id) {
 }
 
 async::Task<bool> Publisher::publish(core::Batch batch) {
-    const core::ItemCodec& codec = *codecs_.at(batch.dialect);
-    store::Batches::Layout layout;
-    layout.order = codec.results_order();
-    layout.render = [&codec](const core::Batch& of, const core::ItemHead& item) {
-        const bool expired = item.state == core::ItemState::expired;
-        return codec.line(of, item, expired ? core::Ending(core::Expired{}) : core::Ending(core::Canceled{}));
-    };
-    if (layout.order == core::ItemCodec::Order::succeeded_first) {
-        layout.files = [&codec, now = clock_->now()](const core::Batch& of, std::uint64_t succeeded_bytes,
-                                                     std::uint64_t total_bytes) {
-            return codec.result_files(of, succeeded_bytes, total_bytes, now);
-        };
-    }
+    const auto layout = layout_of(*codecs_.at(batch.dialect), clock_->now());
     auto published =
         co_await batches_([&](store::Batches& batches) { return batches.publish(batch.id, layout); });
     if (!published && published.error().code != ErrorCode::not_found) {

@@ -10,6 +10,10 @@
 // System calls on files, with every answer looked at.
 namespace sheaf::blob {
 
+// Where files are while they are written, below the store's directory. No key has a dot, so no blob is ever
+// in here.
+inline constexpr const char* kUnfinished = ".unfinished";
+
 // Owns a file descriptor.
 class Descriptor {
 public:

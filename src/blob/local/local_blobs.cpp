@@ -16,8 +16,6 @@
 namespace sheaf::blob {
 namespace {
 
-// Where files are while they are written. No key has a dot, so no blob is ever in here.
-constexpr const char* kUnfinished = ".unfinished";
 // Removing the last blob of a directory removes the directory, perhaps just before another moves in.
 constexpr int kMoveTriesMax = 20;
 

@@ -116,6 +116,25 @@ TEST_F(LocalBlobs, NothingButPlainFilesIsOpened) {
     EXPECT_TRUE(blobs->list("")->empty());
 }
 
+TEST_F(LocalBlobs, AVisitTellsOfEachFileAndChangesNothing) {
+    put(*open(), "assets/1", "kept");
+    std::ofstream(directory / ".unfinished" / "abc") << "half";
+    std::ofstream(directory / "assets" / "Mine.TXT") << "x";
+    fs::create_symlink("/etc/hostname", directory / "assets" / "link");
+    std::vector<std::string> told;
+    const auto visit = [&](const LocalFile& file) -> Result<> {
+        told.push_back(std::to_string(static_cast<int>(file.kind)) + " " + file.path + " " +
+                       std::to_string(file.bytes));
+        return {};
+    };
+    ASSERT_TRUE(visit_local_blobs(directory, visit));
+    std::ranges::sort(told);
+    EXPECT_EQ(told, (std::vector<std::string>{"0 assets/1 4", "1 .unfinished/abc 4", "2 assets/Mine.TXT 1",
+                                              "2 assets/link 0"}));
+    EXPECT_EQ(count_files(directory), 4U) << "a link counts as what it leads to";
+    EXPECT_TRUE(visit_local_blobs(directory / "none", visit));
+}
+
 TEST_F(LocalBlobs, OthersMayNotReadTheFiles) {
     put(*open(), "assets/1", "private");
     struct stat status{};

@@ -49,6 +49,7 @@ std::unique_ptr<core::ItemCodec> make_codec();
 
 // "msgbatch_" and 24 hex digits.
 std::optional<BatchId> parse_batch_id(std::string_view text);
+std::string print_batch_id(const BatchId& id);
 
 }  // namespace sheaf::dialect::anthropic
 

@@ -24,6 +24,10 @@ std::string batch_name(const BatchId& id) {
     return std::string(kBatchPrefix) + to_string(id);
 }
 
+std::string print_batch_id(const BatchId& id) {
+    return batch_name(id);
+}
+
 std::optional<BatchId> parse_batch_id(std::string_view name) {
     if (!name.starts_with(kBatchPrefix)) return std::nullopt;
     return sheaf::parse_batch_id(name.substr(kBatchPrefix.size()));

@@ -85,6 +85,10 @@ std::optional<Id> wrap(const std::optional<RawId>& raw) {
 std::string render_id(const BatchId& id) {
     return std::string(kBatch) + render_hex(kBatch, {id.seconds, id.random, 0});
 }
+std::string print_batch_id(const BatchId& id) {
+    return render_id(id);
+}
+
 std::string render_id(const FileId& id) {
     return std::string(kFile) + render_base62(kFile, id.raw);
 }

@@ -55,6 +55,7 @@ struct Options {
 
 // A batch's id as clients of this dialect see it, "batch_" and 32 hex digits; nullopt when it is none.
 std::optional<BatchId> parse_batch_id(std::string_view text);
+std::string print_batch_id(const BatchId& id);
 
 // The codec by itself: stateless, the same as the dialect's own.
 std::unique_ptr<core::ItemCodec> make_codec(Limits limits = {});

@@ -37,6 +37,7 @@ std::unique_ptr<core::ItemCodec> make_codec();
 
 // "batch_" and 24 hex digits.
 std::optional<BatchId> parse_batch_id(std::string_view text);
+std::string print_batch_id(const BatchId& id);
 
 // What GET /batches/{id}/{custom_id} shows of an item, and what its completion webhook carries. `body` is
 // what was stored for it; `line` is its line in the results, which an item that neither succeeded nor failed

@@ -1,5 +1,7 @@
 #include "store/sqlite/database.h"
 
+#include <system_error>
+
 #include <fmt/format.h>
 
 namespace sheaf::store {
@@ -13,6 +15,21 @@ constexpr const char* kWriterSettings =
     "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON;";
 constexpr const char* kReaderSettings =
     "PRAGMA query_only=1; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0;";
+
+constexpr const char* kLookerSettings =
+    "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=0;";
+
+// A path as a URI that SQLite opens (https://www.sqlite.org/uri.html).
+std::string uri_of(const std::filesystem::path& path) {
+    std::string uri = "file:";
+    for (const char c : path.string()) {
+        if (c == '%' || c == '?' || c == '#')
+            uri += fmt::format("%{:02X}", static_cast<unsigned>(c));
+        else
+            uri += c;
+    }
+    return uri;
+}
 
 }  // namespace
 
@@ -34,6 +51,7 @@ void Rows::reset() {
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path& path, Mode mode,
                                                      Disk& disk) {
+    if (mode == Mode::look) return open_to_look(path, disk);
     sqlite3* handle = nullptr;
     const int code =
         sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
@@ -53,6 +71,44 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path
             connection.get());
     }
     return connection;
+}
+
+// Without a write-ahead log the file is all there is, and SQLite need not lock or make anything. With one its
+// frames are read into memory (an exclusive lock needs no shared file), and closing must neither copy them
+// into the database nor remove them.
+Result<std::unique_ptr<Connection>> Connection::open_to_look(const std::filesystem::path& path, Disk& disk) {
+    std::error_code none;
+    const auto log_bytes = std::filesystem::file_size(path.string() + "-wal", none);
+    const bool has_log = !none && log_bytes > 0;
+    const std::string name = has_log ? path.string() : uri_of(path) + "?immutable=1";
+    const int flags = has_log ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+    sqlite3* handle = nullptr;
+    const int code = sqlite3_open_v2(name.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+    std::unique_ptr<Connection> connection(new Connection(handle, disk));
+    connection->only_looks_ = true;
+    if (code != SQLITE_OK) return std::unexpected(connection->error(code));
+    sqlite3_extended_result_codes(handle, 1);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    if (const auto set = connection->execute(kLookerSettings); !set) return std::unexpected(set.error());
+    return connection;
+}
+
+Result<std::unique_ptr<Connection>> Connection::copy_to(const std::filesystem::path& path, Disk& disk) {
+    sqlite3* handle = nullptr;
+    const int opened = sqlite3_open_v2(
+        path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    std::unique_ptr<Connection> copy(new Connection(handle, disk));
+    copy->only_looks_ = only_looks_;
+    if (opened != SQLITE_OK) return std::unexpected(copy->error(opened));
+    sqlite3_extended_result_codes(handle, 1);
+    sqlite3_backup* const backup = sqlite3_backup_init(handle, "main", handle_, "main");
+    if (backup == nullptr) return std::unexpected(copy->error(sqlite3_errcode(handle)));
+    // In one step: between steps another process may write, and it would begin anew.
+    const int stepped = sqlite3_backup_step(backup, -1);
+    const int finished = sqlite3_backup_finish(backup);
+    if (stepped != SQLITE_DONE) return std::unexpected(error(stepped == SQLITE_OK ? finished : stepped));
+    if (finished != SQLITE_OK) return std::unexpected(copy->error(finished));
+    return copy;
 }
 
 Connection::~Connection() {
@@ -108,7 +164,7 @@ Error Connection::error(int code) {
             return {ErrorCode::unavailable, message, {}};
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
-            disk_->mark_broken(message);
+            if (!only_looks_) disk_->mark_broken(message);
             return {ErrorCode::corrupt, message, {}};
         case SQLITE_IOERR:
             disk_->mark_broken(message);

@@ -63,7 +63,13 @@ private:
 // One SQLite connection and its prepared statements. Belongs to one thread at a time.
 class Connection {
 public:
-    enum class Mode { write, read };
+    enum class Mode {
+        write,
+        read,
+        // For who holds the directory's lock: what is on the disk now, the write-ahead log included, without
+        // changing a byte and without a shared file. Nothing may be written.
+        look,
+    };
     // `disk` is told of failed syncs.
     static Result<std::unique_ptr<Connection>> open(const std::filesystem::path& path, Mode mode, Disk& disk);
     ~Connection();
@@ -99,6 +105,10 @@ public:
     }
     Result<> execute(const char* script);
 
+    // All of it as one moment has it, into a new file or, where `path` is empty, into a temporary one. Others
+    // may go on writing meanwhile.
+    Result<std::unique_ptr<Connection>> copy_to(const std::filesystem::path& path, Disk& disk);
+
     std::int64_t last_insert_row() const { return sqlite3_last_insert_rowid(handle_); }
     bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
     // Copies what the write-ahead log holds into the database, as far as readers allow.
@@ -107,11 +117,13 @@ public:
     Result<bool> empty_log();
     // Pages in the write-ahead log after the last commit.
     int log_pages() const { return log_pages_; }
-    // What a result code of SQLite means to our callers. A failed sync or write breaks the disk.
+    // What a result code of SQLite means to our callers. A failed sync or write breaks the disk; so does a
+    // damaged index, unless it was opened to look.
     Error error(int code);
 
 private:
     Connection(sqlite3* handle, Disk& disk) : handle_(handle), disk_(&disk) {}
+    static Result<std::unique_ptr<Connection>> open_to_look(const std::filesystem::path& path, Disk& disk);
     Result<sqlite3_stmt*> prepare(const char* sql);
 
     template <std::integral T>
@@ -151,6 +163,7 @@ private:
     sqlite3* handle_;
     Disk* disk_;
     int log_pages_ = 0;
+    bool only_looks_ = false;  // a damaged index is what it may have been opened for
     std::unordered_map<const char*, sqlite3_stmt*> statements_;
 };
 

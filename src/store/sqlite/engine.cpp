@@ -5,9 +5,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include "base/log.h"
+#include "store/sqlite/directory_lock.h"
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/statements.h"
 
@@ -37,16 +37,6 @@ Result<> make_index_files(const Paths& paths, Disk& disk) {
 Result<> make_write_ahead_log(const Paths& paths, Disk& disk) {
     if (const auto made = make_index_file(paths.index().string() + "-wal", disk); !made) return made;
     return disk.sync_directory(paths.root);
-}
-
-Result<File> take_lock(const std::filesystem::path& path) {
-    File lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!lock)
-        return fail(ErrorCode::unavailable, "cannot open " + path.string() + ": " + std::strerror(errno));
-    if (::flock(lock.fd(), LOCK_EX | LOCK_NB) != 0) {
-        return fail(ErrorCode::unavailable, "another server holds " + path.parent_path().string());
-    }
-    return lock;
 }
 
 std::optional<BatchId> id_of_spooled(const std::filesystem::path& path) {
@@ -90,8 +80,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
     }
     File lock;
     if (options.exclusive) {
-        auto taken = take_lock(paths.root / "LOCK");
-        if (!taken) return std::unexpected(taken.error());
+        auto taken = lock_directory(paths.root);
+        if (!taken) return fail(ErrorCode::unavailable, std::move(taken.error().message));
         lock = std::move(*taken);
     }
     if (const auto made = make_index_files(paths, *disk); !made) return std::unexpected(made.error());

@@ -16,6 +16,8 @@ namespace {
 constexpr std::array kMigrations{migrations::k0001Initial, migrations::k0002Dialects,
                                  migrations::k0003Webhooks, migrations::k0004Plans};
 
+}  // namespace
+
 Result<std::int64_t> schema_version(Connection& connection) {
     auto rows = connection.query("PRAGMA user_version");
     if (!rows) return std::unexpected(rows.error());
@@ -24,7 +26,9 @@ Result<std::int64_t> schema_version(Connection& connection) {
     return rows->number(0);
 }
 
-}  // namespace
+std::int64_t newest_schema() {
+    return static_cast<std::int64_t>(kMigrations.size());
+}
 
 Result<> migrate(Connection& connection) {
     // Looked at before the write lock is asked for: a server beside us may be writing.

@@ -42,10 +42,10 @@ Result<> insert_plan(Tx& tx, const BatchRow& row, std::span<const core::Planned>
     return {};
 }
 
-Result<std::vector<core::Planned>> read_plan(Tx& tx, const BatchRow& row, std::uint32_t count_max) {
+Result<std::vector<core::Planned>> read_plan(Connection& db, const BatchRow& row, std::uint32_t count_max) {
     const std::uint32_t place = row.plan_next.value_or(0);
     const std::uint32_t skipped = place % kEntriesOfChunk;
-    auto rows = tx.db.query(sql::kFindPlanChunk, row.key(place - skipped));
+    auto rows = db.query(sql::kFindPlanChunk, row.key(place - skipped));
     if (!rows) return std::unexpected(rows.error());
     const auto found = rows->next();
     if (!found) return std::unexpected(found.error());

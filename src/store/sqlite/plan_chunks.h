@@ -14,6 +14,6 @@ namespace sheaf::store {
 
 Result<> insert_plan(Tx& tx, const BatchRow& row, std::span<const core::Planned> plan);
 // At most `count_max` entries from the place `row.plan_next` on; those of one chunk. Empty past the last.
-Result<std::vector<core::Planned>> read_plan(Tx& tx, const BatchRow& row, std::uint32_t count_max);
+Result<std::vector<core::Planned>> read_plan(Connection& db, const BatchRow& row, std::uint32_t count_max);
 
 }  // namespace sheaf::store

@@ -103,7 +103,7 @@ Result<std::optional<ItemRow>> find_item(Tx& tx, const BatchRow& batch, std::uin
 Result<> take_from_plan(Tx& tx, Allowance& allowance, TakenOf& taken) {
     BatchRow& batch = taken.batch;
     while (allowance.count_left() > 0) {
-        const auto entries = read_plan(tx, batch, allowance.count_left());
+        const auto entries = read_plan(tx.db, batch, allowance.count_left());
         if (!entries) return std::unexpected(entries.error());
         if (entries->empty()) return {};
         for (const core::Planned& entry : *entries) {

@@ -186,6 +186,78 @@ inline constexpr const char* kDeadSegments =
 inline constexpr const char* kDeleteSegment =
     "DELETE FROM segments WHERE stream = ?1 AND number = ?2 AND live = 0";
 
+// Upkeep.
+inline constexpr const char* kIntegrity = "PRAGMA integrity_check(20)";
+inline constexpr const char* kForeignKeys = "PRAGMA foreign_key_check";
+inline constexpr const char* kCountAllBatches = "SELECT count(*) FROM batches";
+inline constexpr const char* kNextBatch =
+    "SELECT " SHEAF_BATCH_COLUMNS " FROM batches b WHERE b.row > ?1 ORDER BY b.row LIMIT 1";
+inline constexpr const char* kSegments = "SELECT stream, number, bytes, live FROM segments";
+inline constexpr const char* kRecordsInUse =
+    "SELECT 0, i.segment, count(*), max(i.line_start + i.line_bytes) FROM items i "
+    "JOIN batches b ON b.row = i.key >> 20 WHERE i.segment IS NOT NULL AND b.results_bytes IS NULL GROUP BY "
+    "2 "
+    "UNION ALL SELECT 1, body_segment, count(*), max(body_start + body_bytes) FROM batches "
+    "WHERE body_segment IS NOT NULL GROUP BY 2";
+inline constexpr const char* kLeasesOf =
+    "SELECT item FROM leases WHERE item >= ?1 AND item < ?2 ORDER BY item";
+inline constexpr const char* kRangesOfBatch =
+    "SELECT start, bytes FROM files WHERE batch = ?1 AND removed_at IS NULL";
+inline constexpr const char* kIsRemoval = "SELECT 1 FROM removals WHERE id = ?1";
+// What refers to what is not there, each with its name.
+inline constexpr const char* kStrays =
+    "SELECT 'requests of no batch', count(*) FROM items i "
+    "WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = i.key >> 20) "
+    "UNION ALL SELECT 'leases of no request', count(*) FROM leases l "
+    "WHERE NOT EXISTS (SELECT 1 FROM items i WHERE i.key = l.item) "
+    "UNION ALL SELECT 'plans of no batch', count(*) FROM plan_chunks p "
+    "WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = p.key >> 20) "
+    "UNION ALL SELECT 'defaults of no batch', count(*) FROM batch_shared s "
+    "WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = s.row) "
+    "UNION ALL SELECT 'chunks of no upload', count(*) FROM chunks c "
+    "WHERE NOT EXISTS (SELECT 1 FROM uploads u WHERE u.id = c.upload) "
+    "UNION ALL SELECT 'parts of no upload', count(*) FROM file_parts p "
+    "WHERE NOT EXISTS (SELECT 1 FROM file_uploads u WHERE u.id = p.upload)";
+inline constexpr const char* kDropStrays =
+    "DELETE FROM items WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = key >> 20);"
+    "DELETE FROM leases WHERE NOT EXISTS (SELECT 1 FROM items i WHERE i.key = item);"
+    "DELETE FROM plan_chunks WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = key >> 20);"
+    "DELETE FROM batch_shared WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = batch_shared.row);"
+    "DELETE FROM chunks WHERE NOT EXISTS (SELECT 1 FROM uploads u WHERE u.id = upload);"
+    "DELETE FROM file_parts WHERE NOT EXISTS (SELECT 1 FROM file_uploads u WHERE u.id = upload);";
+inline constexpr const char* kSetSegment =
+    "INSERT INTO segments(stream, number, bytes, live) VALUES(?1, ?2, ?3, ?4) "
+    "ON CONFLICT(stream, number) DO UPDATE SET bytes = excluded.bytes, live = excluded.live";
+inline constexpr const char* kBlobsOfAssets =
+    "SELECT id, account, filename, blob_key, bytes, state FROM assets WHERE blob_key <> ''";
+inline constexpr const char* kBlobsOfFiles =
+    "SELECT id, account, filename, blob_key, bytes FROM files WHERE batch IS NULL AND removed_at IS NULL";
+inline constexpr const char* kBlobsOfParts =
+    "SELECT p.id, p.blob_key, p.bytes FROM file_parts p JOIN file_uploads u ON u.id = p.upload WHERE u.state "
+    "= 0";
+// Of uploads of which an asset may still be made.
+inline constexpr const char* kBlobsOfChunks =
+    "SELECT c.upload, c.position, c.etag, c.bytes FROM chunks c JOIN uploads u ON u.id = c.upload "
+    "LEFT JOIN assets a ON a.id = u.asset "
+    "WHERE u.state = 0 OR (u.state = 1 AND a.state = 0 AND a.blob_key = '')";
+inline constexpr const char* kHasPart = "SELECT 1 FROM file_parts WHERE id = ?1";
+inline constexpr const char* kHasUpload = "SELECT 1 FROM uploads WHERE id = ?1";
+inline constexpr const char* kCountStates =
+    "SELECT " SHEAF_ITEM_STATE
+    ", count(*) FROM items i JOIN batches b ON b.row = ?1 WHERE i.key >= ?2 AND i.key < ?3 GROUP BY 1";
+inline constexpr const char* kRequeueItem =
+    "UPDATE items SET state = 0, finished_at = NULL, segment = NULL, line_start = NULL, line_bytes = NULL, "
+    "input_tokens = NULL, output_tokens = NULL WHERE key = ?1";
+inline constexpr const char* kLoseItem =
+    "UPDATE items SET state = 3, segment = NULL, line_start = NULL, line_bytes = NULL, input_tokens = NULL, "
+    "output_tokens = NULL WHERE key = ?1";
+inline constexpr const char* kTokensOfItem =
+    "SELECT coalesce(input_tokens, 0), coalesce(output_tokens, 0) FROM items WHERE key = ?1";
+inline constexpr const char* kLendItem =
+    "INSERT OR REPLACE INTO leases(item, epoch, attempts, expires_at) VALUES(?1, 1, 0, 0)";
+inline constexpr const char* kDropLease = "DELETE FROM leases WHERE item = ?1";
+inline constexpr const char* kSetRange = "UPDATE files SET bytes = ?2, start = ?3 WHERE id = ?1";
+
 // Idempotency.
 inline constexpr const char* kFindIdempotent =
     "SELECT request_hash, status, response, expires_at FROM idempotency "

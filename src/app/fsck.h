@@ -1,0 +1,18 @@
+#pragma once
+
+#include <filesystem>
+
+#include "cli/console.h"
+
+namespace sheaf::app {
+
+// `sheaf fsck`: looks at all that is in a data directory on which no server runs, prints what is damaged, one
+// line each, and a sum; with `repair`, mends what can be mended. 0: all is well, or was made so; 1: something
+// is damaged or lost; 2: it could not look.
+struct FsckOptions {
+    std::filesystem::path data;
+    bool repair = false;
+};
+int fsck(const FsckOptions& options, const cli::Console& console);
+
+}  // namespace sheaf::app

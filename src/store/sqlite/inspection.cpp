@@ -1,0 +1,245 @@
+#include "store/sqlite/inspection.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "store/sqlite/statements.h"
+#include "store/sqlite/wal_check.h"
+
+namespace sheaf::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSegment = ".seg";
+constexpr std::string_view kResults = ".jsonl";
+constexpr std::string_view kDamaged = ".damaged-";
+
+// Calls `visit` for each name in the directory; one that is not there has none.
+Result<> each_name(const fs::path& directory, const std::function<Result<>(const fs::path&)>& visit) {
+    std::error_code error;
+    for (fs::directory_iterator at(directory, error); !error && at != fs::directory_iterator();
+         at.increment(error)) {
+        if (const auto done = visit(at->path()); !done) return done;
+    }
+    if (error && error != std::errc::no_such_file_or_directory)
+        return fail(ErrorCode::unavailable, "cannot list " + directory.string() + ": " + error.message());
+    return {};
+}
+
+std::optional<std::int64_t> segment_of(const fs::path& path) {
+    if (path.extension() != kSegment) return std::nullopt;
+    const std::string digits = path.stem().string();
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error != std::errc{} || end != digits.data() + digits.size() || number <= 0) return std::nullopt;
+    return number;
+}
+
+}  // namespace
+
+void Inspection::tell(Fault fault, std::string detail) const {
+    parts_.listener->found({fault, std::move(detail)});
+}
+
+std::string Inspection::name_of(const fs::path& path) const {
+    return path.lexically_relative(parts_.paths->root).string();
+}
+
+Result<bool> check_integrity(Connection& db, const Paths& paths, const Listener& listener) {
+    const auto log = check_wal(paths.index().string() + "-wal");
+    if (!log) return std::unexpected(log.error());
+    if (*log) listener.found({Fault::index_log_damaged, **log});
+    bool is_sound = true;
+    const auto ask = [&](const char* question) -> Result<> {
+        auto rows = db.query(question);
+        if (!rows) return std::unexpected(rows.error());
+        for (;;) {
+            const auto more = rows->next();
+            if (!more) return std::unexpected(more.error());
+            if (!*more) return {};
+            if (question == sql::kIntegrity && rows->bytes(0) == "ok") continue;
+            listener.found({Fault::index_damaged, rows->text(0)});
+            is_sound = false;
+        }
+    };
+    for (const char* const question : {sql::kIntegrity, sql::kForeignKeys}) {
+        const auto asked = ask(question);
+        if (asked) continue;
+        if (asked.error().code != ErrorCode::corrupt) return std::unexpected(asked.error());
+        listener.found({Fault::index_damaged, asked.error().message});
+        return false;
+    }
+    return is_sound;
+}
+
+Result<> Inspection::check_strays() {
+    auto rows = parts_.db->query(sql::kStrays);
+    if (!rows) return std::unexpected(rows.error());
+    for (;;) {
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return {};
+        if (rows->number(1) > 0)
+            tell(Fault::rows_stray, fmt::format("{} {}", rows->number(1), rows->bytes(0)));
+    }
+}
+
+Result<> Inspection::read_segments() {
+    auto table = SegmentTable::read(*parts_.db, *parts_.paths);
+    if (!table) return std::unexpected(table.error());
+    segments_ = std::move(*table);
+    return {};
+}
+
+Result<> Inspection::check_batches() {
+    std::uint64_t total = 0;
+    {
+        auto rows = parts_.db->query(sql::kCountAllBatches);
+        if (!rows) return std::unexpected(rows.error());
+        if (const auto more = rows->next(); !more) return std::unexpected(more.error());
+        total = rows->as<std::uint64_t>(0);
+    }
+    for (std::int64_t last = 0;;) {
+        BatchRow row;
+        {
+            auto rows = parts_.db->query(sql::kNextBatch, last);
+            if (!rows) return std::unexpected(rows.error());
+            const auto more = rows->next();
+            if (!more) return std::unexpected(more.error());
+            if (!*more) return {};
+            row = read_batch(*rows);
+        }
+        last = row.row;
+        if (const auto done = check_batch(row); !done) return done;
+        parts_.listener->progress(++checked_.batches, total);
+    }
+}
+
+Result<> Inspection::check_batch(const BatchRow& row) {
+    std::vector<BatchFault> faults;
+    const auto found = [&](Fault fault, const core::ItemHead* item, std::string detail) {
+        if (!parts_.mend) return parts_.listener->found({fault, std::move(detail), &row.batch, item});
+        faults.push_back({fault, std::move(detail), item == nullptr ? std::nullopt : std::optional(*item)});
+    };
+    BatchCheck check({parts_.db, parts_.paths, parts_.lines, parts_.bodies, &segments_}, row, found);
+    if (const auto done = check.run(); !done) return done;
+    checked_.items += check.items();
+    checked_.results += check.results();
+    if (faults.empty()) return {};
+    if (const auto mended = parts_.mend(row, faults); !mended) return mended;
+    for (BatchFault& each : faults) {
+        parts_.listener->found({each.fault, std::move(each.detail), &row.batch,
+                                each.item ? &*each.item : nullptr, each.mending});
+    }
+    return {};
+}
+
+Result<> Inspection::check_segments() {
+    // When all that was in a lost one was mended, nothing is counted in it any more.
+    const auto after =
+        parts_.mend ? SegmentTable::read(*parts_.db, *parts_.paths) : Result<SegmentTable>(segments_);
+    if (!after) return std::unexpected(after.error());
+    const auto tell_lost = [&](Fault fault, const SegmentTable::Name& name, std::string detail) {
+        const auto now = after->all().find(name);
+        const bool is_mended = parts_.mend && (now == after->all().end() || now->second.live == 0);
+        parts_.listener->found({.fault = fault,
+                                .detail = std::move(detail),
+                                .mending = is_mended ? Mending::mended : Mending::none});
+    };
+    for (const auto& [name, use] : segments_.all()) {
+        const std::string file = SegmentTable::file_of(name);
+        const std::uint64_t known = use.is_counted ? use.bytes : use.needed;
+        if (use.in_use > 0 && !use.is_there)
+            tell_lost(Fault::segment_missing, name, file);
+        else if (use.in_use > 0 && use.file_bytes < known)
+            tell_lost(Fault::segment_short, name,
+                      fmt::format("{}: {} bytes of {}", file, use.file_bytes, known));
+        if (use.in_use > use.live || (use.in_use > 0 && use.bytes < use.needed))
+            tell(Fault::segment_uncounted,
+                 fmt::format("{}: {} records, {} counted", file, use.in_use, use.live));
+        if (use.in_use < use.live)
+            tell(Fault::segment_spare, fmt::format("{}: {} records, {} counted", file, use.in_use, use.live));
+        if (use.is_there && use.file_bytes > use.bytes && use.is_counted && segments_.is_newest(name))
+            tell(Fault::log_tail, fmt::format("{}: {} bytes", file, use.file_bytes - use.bytes));
+    }
+    return {};
+}
+
+Result<> Inspection::check_files() {
+    const Paths& paths = *parts_.paths;
+    const auto at_root = [&](const fs::path& path) -> Result<> {
+        constexpr std::array kOurs{"LOCK", "index.db", "index.db-wal", "index.db-shm", "bodies",
+                                   "log",  "results",  "spool",        "blobs",        "signing.key"};
+        const std::string name = path.filename().string();
+        if (name.find(kDamaged) != std::string::npos)
+            tell(Fault::kept_copy, name);
+        else if (std::ranges::find(kOurs, name) == kOurs.end())
+            tell(Fault::unknown_file, name);
+        return {};
+    };
+    if (const auto done = each_name(paths.root, at_root); !done) return done;
+    const auto in_spool = [&](const fs::path& path) -> Result<> {
+        tell(Fault::leftover, name_of(path));
+        return {};
+    };
+    if (const auto done = each_name(paths.spool(), in_spool); !done) return done;
+    const auto in_log = [&](const fs::path& path) -> Result<> {
+        check_segment_file(path, Stream::lines);
+        return {};
+    };
+    if (const auto done = each_name(paths.log(), in_log); !done) return done;
+    const auto in_bodies = [&](const fs::path& path) -> Result<> {
+        if (path.extension() == kSegment) return check_segment_file(path, Stream::bodies), Result<>{};
+        return check_file_of_batch(path, true);
+    };
+    if (const auto done = each_name(paths.bodies(), in_bodies); !done) return done;
+    return each_name(paths.results(), [&](const fs::path& path) { return check_file_of_batch(path, false); });
+}
+
+void Inspection::check_segment_file(const fs::path& path, Stream stream) {
+    const auto number = segment_of(path);
+    if (!number) return tell(Fault::unknown_file, name_of(path));
+    const SegmentTable::Name name{stream, *number};
+    if (segments_.all().contains(name)) return;
+    // Begun by a commit that never was, or no longer spoken of.
+    tell(segments_.is_newest(name) ? Fault::leftover : Fault::unknown_file, name_of(path));
+}
+
+// Whether its removal is owed: what a crash left is settled at the next start.
+Result<bool> Inspection::is_owed(const BatchId& id, bool is_body) {
+    std::error_code ignored;
+    const Paths& paths = *parts_.paths;
+    if (fs::exists(is_body ? paths.spooled_body(id) : paths.spooled_results(id), ignored)) return true;
+    auto rows = parts_.db->query(sql::kIsRemoval, IdBytes(id));
+    if (!rows) return std::unexpected(rows.error());
+    return rows->next();
+}
+
+Result<> Inspection::check_file_of_batch(const fs::path& path, bool is_body) {
+    const std::string name = path.filename().string();
+    if (name.find(kDamaged) != std::string::npos) return tell(Fault::kept_copy, name_of(path)), Result<>{};
+    const auto id = is_body || path.extension() == kResults
+                        ? parse_batch_id(is_body ? name : path.stem().string())
+                        : std::nullopt;
+    if (!id) return tell(Fault::unknown_file, name_of(path)), Result<>{};
+    auto rows = parts_.db->query(sql::kFindBatch, IdBytes(*id));
+    if (!rows) return std::unexpected(rows.error());
+    const auto found = rows->next();
+    if (!found) return std::unexpected(found.error());
+    if (*found) {
+        const BatchRow row = read_batch(*rows);
+        const bool is_needed = is_body ? !row.body_segment : row.batch.results_bytes.has_value();
+        if (is_needed && !row.batch.archived_at) return {};
+    }
+    const auto owed = is_owed(*id, is_body);
+    if (!owed) return std::unexpected(owed.error());
+    tell(*owed || *found ? Fault::leftover : Fault::stray_file, name_of(path));
+    return {};
+}
+
+}  // namespace sheaf::store

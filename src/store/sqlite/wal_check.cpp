@@ -1,0 +1,92 @@
+#include "store/sqlite/wal_check.h"
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "store/sqlite/disk.h"
+
+// The format is https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
+namespace sheaf::store {
+namespace {
+
+constexpr std::size_t kHeaderBytes = 32;
+constexpr std::size_t kFrameHeaderBytes = 24;
+constexpr std::uint32_t kMagic = 0x377f'0682;  // the lowest bit: checksums are of big-endian numbers
+constexpr std::uint32_t kPageBytesMax = 65'536;
+
+std::uint32_t big_endian(const char* at) {
+    std::uint32_t number = 0;
+    std::memcpy(&number, at, sizeof number);
+    return __builtin_bswap32(number);
+}
+
+class Sums {
+public:
+    explicit Sums(bool of_big_endian) : swaps_(of_big_endian) {}
+    void add(std::string_view bytes) {
+        for (std::size_t at = 0; at + 8 <= bytes.size(); at += 8) {
+            first_ += word(bytes.data() + at) + second_;
+            second_ += word(bytes.data() + at + 4) + first_;
+        }
+    }
+    bool are(const char* stored) const {
+        return big_endian(stored) == first_ && big_endian(stored + 4) == second_;
+    }
+
+private:
+    std::uint32_t word(const char* at) const {
+        std::uint32_t number = 0;
+        std::memcpy(&number, at, sizeof number);
+        return swaps_ ? __builtin_bswap32(number) : number;
+    }
+    bool swaps_;
+    std::uint32_t first_ = 0;
+    std::uint32_t second_ = 0;
+};
+
+}  // namespace
+
+Result<std::optional<std::string>> check_wal(const std::filesystem::path& path) {
+    const auto file = open_for_read(path);
+    if (!file && file.error().code == ErrorCode::not_found) return std::nullopt;
+    if (!file) return std::unexpected(file.error());
+    const auto size = size_of(file->fd());
+    if (!size) return std::unexpected(size.error());
+    if (*size < kHeaderBytes) return std::nullopt;
+    std::array<char, kHeaderBytes> header{};
+    if (const auto got = read_at(file->fd(), header.data(), header.size(), 0); !got)
+        return std::unexpected(got.error());
+    const std::uint32_t magic = big_endian(header.data());
+    const std::uint32_t page_bytes = big_endian(header.data() + 8);
+    Sums sums((magic & 1U) != 0);
+    sums.add({header.data(), 24});
+    const bool sound = (magic & ~1U) == kMagic && page_bytes >= 512 && page_bytes <= kPageBytesMax &&
+                       sums.are(header.data() + 24);
+    // A file of zeros or a first header that is not whole was never synced.
+    if (!sound)
+        return *size > kHeaderBytes ? std::optional<std::string>("its header is damaged") : std::nullopt;
+
+    const std::string salts(header.data() + 16, 8);
+    std::string frame(kFrameHeaderBytes + page_bytes, '\0');
+    std::optional<std::uint64_t> damaged;
+    for (std::uint64_t at = kHeaderBytes, number = 1; at + frame.size() <= *size;
+         at += frame.size(), ++number) {
+        if (const auto got = read_at(file->fd(), frame.data(), frame.size(), at); !got)
+            return std::unexpected(got.error());
+        const bool is_ours = std::string_view(frame).substr(8, 8) == salts;
+        if (damaged) {
+            // Whatever was written behind it was once read, and is not any more.
+            if (is_ours) return fmt::format("frame {} is damaged, and others follow", *damaged);
+            continue;
+        }
+        sums.add(std::string_view(frame).substr(0, 8));
+        sums.add(std::string_view(frame).substr(kFrameHeaderBytes));
+        if (!is_ours || !sums.are(frame.data() + 16)) damaged = number;
+    }
+    return std::nullopt;
+}
+
+}  // namespace sheaf::store

@@ -19,6 +19,7 @@
 #include "scheduler/reaper.h"
 #include "scheduler/runner.h"
 #include "service/files.h"
+#include "service/followers.h"
 #include "webhook/sender.h"
 
 namespace sheaf::app {
@@ -108,6 +109,13 @@ std::chrono::milliseconds lease_time(const Config& config) {
     return config.lease_time.value_or(config.store_place().is_shared() ? kOfSeveral : kAlone);
 }
 
+// What other nodes write is announced by none: results are too many. Alone, everything is.
+std::chrono::milliseconds follow_look_time(const Config& config) {
+    constexpr std::chrono::milliseconds kAlone{10'000};
+    constexpr std::chrono::milliseconds kOfSeveral{500};
+    return config.store_place().is_shared() ? kOfSeveral : kAlone;
+}
+
 media::FfmpegOptions media_options(const Config& config) {
     media::FfmpegOptions options = config.media;
     options.worker_command = {"/proc/self/exe", "media-worker"};
@@ -137,6 +145,7 @@ struct Engine::Parts {
     Secret signing_key;
     scheduler::Models models;
 
+    std::unique_ptr<service::Followers> followers;
     std::map<std::string, std::unique_ptr<core::ItemCodec>, std::less<>> codecs;  // by dialect
     std::unique_ptr<scheduler::Inputs> inputs;
     std::unique_ptr<scheduler::Runner> runner;
@@ -210,6 +219,8 @@ Result<> Engine::Parts::build_scheduler() {
     codecs.emplace("twelvelabs", dialect::twelvelabs::make_codec(config.limits));
     const core::Codecs known = known_codecs();
 
+    followers = std::make_unique<service::Followers>(io, follow_look_time(config));
+
     std::uint64_t seed = 0;
     fill_random(&seed, sizeof seed);
     inputs =
@@ -234,8 +245,13 @@ Result<> Engine::Parts::build_scheduler() {
                                          [this] {
                                              publisher->wake();
                                              sender->wake();
+                                             followers->told_of_all();
                                          },
-                                     .on_written = [this] { sender->wake(); }});
+                                     .on_written =
+                                         [this](std::span<const store::ItemResult> results) {
+                                             sender->wake();
+                                             followers->told(results);
+                                         }});
     publisher = std::make_unique<scheduler::Publisher>(
         scheduler_home, async::Blocking<store::Batches>(store->batches(), store_lane), known, clock);
     reaper = std::make_unique<scheduler::Reaper>(
@@ -311,8 +327,11 @@ http::Router Engine::Parts::build_dialects() {
                                  .batch_ids = batch_ids,
                                  .create_bytes_max = config.sail.body_bytes_max,
                                  .list = config.v1_batches});
-    batch_api = std::make_unique<dialect::native::BatchApi>(dialect::native::Options{
-        .accounts = *accounts, .batches = *batches, .codecs = known_codecs(), .batch_ids = batch_ids});
+    batch_api = std::make_unique<dialect::native::BatchApi>(dialect::native::Options{.accounts = *accounts,
+                                                                                     .batches = *batches,
+                                                                                     .followers = *followers,
+                                                                                     .codecs = known_codecs(),
+                                                                                     .batch_ids = batch_ids});
     http::Router router;
     for (auto* const dialect : {&anthropic, &openai, &sail, &twelvelabs}) {
         (*dialect)->add_routes(router);
@@ -326,9 +345,12 @@ http::Router Engine::Parts::build_dialects() {
 void Engine::Parts::build_services() {
     accounts =
         std::make_unique<service::Accounts>(async::Blocking<store::Keys>(store->keys(), store_lane), clock);
-    batches = std::make_unique<service::Batches>(
-        async::Blocking<store::Batches>(store->batches(), store_lane), file_lane, clock, config.limits,
-        known_codecs(), [this] { dispatcher->wake(); });
+    batches =
+        std::make_unique<service::Batches>(async::Blocking<store::Batches>(store->batches(), store_lane),
+                                           file_lane, clock, config.limits, known_codecs(), [this] {
+                                               dispatcher->wake();
+                                               followers->told_of_all();
+                                           });
     assets = std::make_unique<service::Assets>(
         service::Assets::Parts{.executor = io,
                                .store = {store->assets(), store_lane},
@@ -388,6 +410,7 @@ async::Task<void> Engine::Parts::start_services() {
 }
 
 async::Task<void> Engine::Parts::stop_services() {
+    followers->stop();
     co_await server->stop(config.stop_grace);
     for (const auto& dialect : dialects) co_await dialect->stop();
     io_behind.stop();
@@ -402,9 +425,10 @@ Result<std::unique_ptr<Engine>> Engine::make(const Config& config, async::Execut
     if (auto built = parts->build_scheduler(); !built) return std::unexpected(built.error());
     if (auto built = parts->build_sender(); !built) return std::unexpected(built.error());
     parts->build_services();
-    parts->store->on_change([dispatcher = parts->dispatcher.get(), sender = parts->sender.get()] {
-        dispatcher->wake();
-        sender->wake();
+    parts->store->on_change([parts = parts.get()] {
+        parts->dispatcher->wake();
+        parts->sender->wake();
+        parts->followers->told_of_all();
     });
     return std::unique_ptr<Engine>(new Engine(std::move(parts)));
 }

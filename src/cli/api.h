@@ -95,6 +95,9 @@ public:
     // with it.
     using LineSink = std::function<Outcome<>(std::string_view line)>;
     async::Task<Outcome<>> read_results(std::string batch_id, LineSink line);
+    // The same in the order in which lines become durable, behind the first `after` of them, until the batch
+    // has ended. A connection that is silent for too long counts as lost.
+    async::Task<Outcome<>> follow_results(std::string batch_id, std::uint64_t after, LineSink line);
 
 private:
     Api(async::Executor executor, std::string server, std::string prefix, Secret key,
@@ -112,6 +115,8 @@ private:
     async::Task<Outcome<CreatedBatch>> create(http::ClientRequest request, int wanted_status,
                                               std::string_view id);
     async::Task<Outcome<std::string>> upload_input(std::string lines);
+    // Hands over the lines of an answer but for empty ones.
+    async::Task<Outcome<>> read_lines(http::ClientRequest get, LineSink line);
     Failure explain(const Error& error) const;
 
     async::Executor executor_;

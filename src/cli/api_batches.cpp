@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::chrono::minutes kInputTime{10};
 constexpr std::chrono::hours kResultsTime{1};
+constexpr std::chrono::hours kFollowTime{24 * 365};
+constexpr std::chrono::seconds kHeartbeat{10};
+constexpr int kHeartbeatsMissed = 3;
 // A result line carries one answer; one that is larger than this is not ours to hold.
 constexpr std::size_t kLineBytesMax = 64U << 20;
 constexpr std::string_view kBatches = "/sheaf/v1/batches";
@@ -144,6 +147,19 @@ async::Task<Outcome<>> Api::delete_batch(std::string batch_id) {
 async::Task<Outcome<>> Api::read_results(std::string batch_id, LineSink line) {
     auto get = request("GET", path_of(batch_id, "/results"), "");
     get.time_max = kResultsTime;
+    co_return co_await read_lines(std::move(get), std::move(line));
+}
+
+async::Task<Outcome<>> Api::follow_results(std::string batch_id, std::uint64_t after, LineSink line) {
+    const std::string query =
+        fmt::format("/results?follow=true&after={}&heartbeat={}", after, kHeartbeat.count());
+    auto get = request("GET", path_of(batch_id, query), "");
+    get.time_max = kFollowTime;
+    get.quiet_max = kHeartbeatsMissed * kHeartbeat;
+    co_return co_await read_lines(std::move(get), std::move(line));
+}
+
+async::Task<Outcome<>> Api::read_lines(http::ClientRequest get, LineSink line) {
     std::string rest;
     Outcome<> taken;
     // Captured by reference: the sink is done when send_streaming returns.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/follow.h"
+#include "cli/follow_results.h"
 #include "cli/result_file.h"
 
 namespace sheaf::cli {
@@ -45,6 +46,21 @@ async::Task<Outcome<ExitCode>> print_results(Session& session, BatchFlags flags)
     if (!batch->is_over) {
         session.console.tell(fmt::format("The batch goes on: {}.", describe_counts(*batch)));
     }
+    co_return exit_code_of(*batch);
+}
+
+async::Task<Outcome<ExitCode>> follow_and_print(Session& session, BatchFlags flags) {
+    session.if_interrupted =
+        fmt::format("Stopped following; the batch goes on. Come back with: sheaf results {} --follow{}",
+                    flags.batch_id, flags.output.empty() ? "" : " -o " + flags.output);
+    const bool raw = flags.json || !flags.output.empty();
+    const auto followed =
+        co_await follow_results(session, {.batch_id = flags.batch_id,
+                                          .output = flags.output,
+                                          .form = raw ? ResultForm::json_lines : ResultForm::text});
+    if (!followed) co_return std::unexpected(followed.error());
+    const auto batch = co_await session.api.find_batch(flags.batch_id);
+    if (!batch) co_return std::unexpected(batch.error());
     co_return exit_code_of(*batch);
 }
 
@@ -94,8 +110,9 @@ int watch(const Console& console, const BatchFlags& flags) {
 }
 
 int results(const Console& console, const BatchFlags& flags) {
-    return run_session(console, flags.server,
-                       [&](Session& session) { return print_results(session, flags); });
+    return run_session(console, flags.server, [&](Session& session) {
+        return flags.follow ? follow_and_print(session, flags) : print_results(session, flags);
+    });
 }
 
 int cancel(const Console& console, const BatchFlags& flags) {

@@ -14,6 +14,7 @@ struct BatchFlags {
     std::uint32_t count = 20;
     bool json = false;
     bool stream_results = false;
+    bool follow = false;
 };
 
 int watch(const Console& console, const BatchFlags& flags);

@@ -132,13 +132,18 @@ void ClientCommands::add_to(CLI::App& program, std::function<int()>& chosen) {
 
     CLI::App& reading = add("results", "Print the results of a batch, also while it runs",
                             "  sheaf results 68f4ddaf8aaa60d33df0e800\n"
-                            "  sheaf results 68f4ddaf8aaa60d33df0e800 -o results.jsonl\n",
+                            "  sheaf results 68f4ddaf8aaa60d33df0e800 -o results.jsonl\n"
+                            "  sheaf results 68f4ddaf8aaa60d33df0e800 --follow -o results.jsonl\n",
                             own.results, results);
     needs_batch(reading, own.results);
     reading
         .add_option("-o,--output", own.results.output, "Write JSON Lines to this file; - is standard output")
         ->type_name("FILE");
     reading.add_flag("--json", own.results.json, "JSON Lines instead of text");
+    reading.add_flag(
+        "-f,--follow", own.results.follow,
+        "Print each result as soon as it is there, in that order, until the batch is over; with -o "
+        "go on with the lines that the file has");
 
     CLI::App& canceling = add("cancel", "Cancel what of a batch has not begun",
                               "  sheaf cancel 68f4ddaf8aaa60d33df0e800\n", own.cancel, cancel);

@@ -476,6 +476,31 @@ TEST_F(CommandsTest, WatchFollowsAndResultsAndListPrint) {
     EXPECT_EQ(run_batch(remove, batch_flags()), 0);
 }
 
+TEST_F(CommandsTest, FollowedResultsGrowAFileThatMustBeOfTheSameStream) {
+    SubmitFlags flags = submit_flags({file("a.mp4", "x")});
+    flags.no_wait = true;
+    ASSERT_EQ(run_submit(flags), 0);
+    ASSERT_EQ(run_batch(watch, batch_flags()), 0) << err_;
+    BatchFlags following = batch_flags();
+    following.follow = true;
+    EXPECT_EQ(run_batch(results, following), 0) << err_;
+    EXPECT_EQ(out_, "a  [ready]\n    café\n\n");
+    EXPECT_EQ(count("GET /sheaf/v1/batches/b1/results?follow=true&after=0&heartbeat=10"), 1);
+    following.output = folder_ / "r.jsonl";
+    EXPECT_EQ(run_batch(results, following), 0) << err_;
+    const std::string lines = contents(following.output);
+    EXPECT_EQ(std::ranges::count(lines, '\n'), 1);
+    file("r.jsonl", lines + "half a line");
+    EXPECT_EQ(run_batch(results, following), 0) << err_;
+    EXPECT_EQ(contents(following.output), lines) << "the last line that is there is only compared";
+    file("r.jsonl", "other\n");
+    EXPECT_EQ(run_batch(results, following), 2);
+    EXPECT_NE(err_.find("choose another file"), std::string::npos) << err_;
+    EXPECT_EQ(contents(following.output), "other\n");
+    following.output = folder_ / "missing" / "r.jsonl";
+    EXPECT_EQ(run_batch(results, following), 2);
+}
+
 TEST_F(CommandsTest, ARequestFileIsSubmittedByTheCallsOfItsApi) {
     const std::string line =
         R"({"custom_id":"a","method":"POST","url":"/v1/responses","body":{"model":"m","input":"x"}})";

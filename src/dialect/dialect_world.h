@@ -15,6 +15,7 @@
 #include "service/assets_world.h"
 #include "service/batches.h"
 #include "service/files.h"
+#include "service/followers.h"
 #include "service/live.h"
 #include "service/webhooks.h"
 
@@ -226,6 +227,7 @@ protected:
     std::string other_key;
     std::optional<service::Accounts> accounts{std::in_place,
                                               async::Blocking<store::Keys>(store->keys(), store_lane), clock};
+    service::Followers followers{io.get_executor(), 10s};
     std::optional<service::Batches> batches;
     std::optional<service::Files> files;
     service::Webhooks webhooks{async::Blocking<store::Outbox>(store->outbox(), store_lane)};

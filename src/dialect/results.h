@@ -10,6 +10,9 @@
 
 namespace sheaf::dialect {
 
+// The line of an item that has none in the store, ended by '\n': it never ran, or it is still to come.
+using LineOfUnrun = std::function<std::string(const core::ItemHead&)>;
+
 // The results of a batch as JSON Lines: one line per item, in order of submission, as they are now.
 //
 // A batch whose lines are laid out is sent as a file. Of another, pages are read one after the other, each of
@@ -17,8 +20,7 @@ namespace sheaf::dialect {
 // nobody takes what came for all of it.
 struct ResultsForm {
     std::string content_type;
-    // The line of an item that has none yet, or never will, ended by '\n'.
-    std::function<std::string(const core::ItemHead&)> line_of_unfinished;
+    LineOfUnrun line_of_unfinished;
 };
 async::Task<Result<http::Response>> send_results(service::Batches& batches, core::Batch batch,
                                                  ResultsForm form);

@@ -257,28 +257,40 @@ async::Task<Result<ClientResponse>> PooledClient::exchange(ClientRequest request
     const Clock::time_point end = Clock::now() + request.time_max;
     std::unique_ptr<Link> link = take_idle();
     bool late = false;
+    bool is_connecting = false;
     Deadlines::Entry deadline(deadlines_, [&late, &link] {
         late = true;
         if (link != nullptr) link->abort();
     });
     const auto explain = [&](Error error) -> std::unexpected<Error> {
         if (!late) return std::unexpected(std::move(error));
-        if (Clock::now() < end) {
+        if (is_connecting && Clock::now() < end) {
             return fail(ErrorCode::unavailable,
                         fmt::format("{} does not accept a connection in time.", origin_.authority));
         }
         return fail(ErrorCode::timed_out, fmt::format("{} did not answer in time.", origin_.authority));
     };
+    const auto wait_for_more = [&] {
+        const Clock::duration left = end - Clock::now();
+        const bool has_rhythm = request.quiet_max.count() > 0;
+        deadline.set(has_rhythm ? std::min<Clock::duration>(request.quiet_max, left) : left);
+    };
+    const Sink watched = [&](std::string_view bytes) {
+        wait_for_more();
+        return (*sink)(bytes);
+    };
     for (bool kept = link != nullptr;; kept = false) {
         if (!kept) {
             link = std::make_unique<Link>(executor_, tls_.get());
+            is_connecting = true;
             deadline.set(std::min<Clock::duration>(limits_.connect_time, end - Clock::now()));
             if (auto connected = co_await link->connect(origin_); !connected)
                 co_return explain(connected.error());
             if (late) co_return explain({});
+            is_connecting = false;
         }
-        deadline.set(end - Clock::now());
-        Exchange attempt(*link, request, limits_, sink);
+        wait_for_more();
+        Exchange attempt(*link, request, limits_, sink == nullptr ? nullptr : &watched);
         auto response = co_await attempt.run(origin_);
         if (response) {
             if (attempt.may_be_kept()) keep(std::move(link));

@@ -26,6 +26,8 @@ struct ClientRequest {
     Headers headers;
     std::string body;
     std::chrono::milliseconds time_max{600'000};  // from now to the last byte
+    // Not 0: how long nothing of a streamed answer may come.
+    std::chrono::milliseconds quiet_max{0};
 };
 
 struct ClientResponse {

@@ -284,6 +284,32 @@ TEST_F(ClientTest, StreamsABodyAsItArrives) {
     EXPECT_EQ(answer->body, "");
 }
 
+TEST_F(ClientTest, AStreamMayLastWhileItIsNotQuiet) {
+    std::atomic<bool> is_over{false};
+    ScriptedServer server([&](int fd, int) {
+        read_request(fd);
+        say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for (int beat = 0; beat < 8; ++beat) {
+            say(fd, "1\r\n.\r\n");
+            std::this_thread::sleep_for(100ms);
+        }
+        while (!is_over) std::this_thread::sleep_for(1ms);
+    });
+    const auto client = client_for(server.origin());
+    std::string seen;
+    const auto before = std::chrono::steady_clock::now();
+    const auto answer = run(client->send_streaming(
+        {.method = "GET", .target = "/", .time_max = 1h, .quiet_max = 400ms}, [&](std::string_view bytes) {
+            seen += bytes;
+            return true;
+        }));
+    is_over = true;
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, ErrorCode::timed_out);
+    EXPECT_EQ(seen, "........") << "longer in all than it may be quiet";
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 10s);
+}
+
 TEST_F(ClientTest, ASinkMayEndTheCallAndErrorsAreNotStreamed) {
     const auto stop = [](std::string_view) { return false; };
     {

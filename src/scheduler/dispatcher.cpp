@@ -275,7 +275,7 @@ void Dispatcher::forget_written(std::span<const store::ItemResult> results,
         if (const auto found = active_.find(batch.id); found != active_.end()) found->second.ended = true;
     }
     if (!ended.empty()) parts_.on_ended();
-    parts_.on_written();
+    parts_.on_written(results);
     bell_.ring();
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,8 +51,8 @@ public:
         std::uint32_t leases_max = 25;
         // Called when a batch has ended, whatever ended it.
         std::function<void()> on_ended;
-        // Called when results are durable.
-        std::function<void()> on_written = [] {};
+        // Called when results are durable; those that came too late are among them.
+        std::function<void(std::span<const store::ItemResult>)> on_written = [](auto) {};
     };
     explicit Dispatcher(Parts parts);
 

@@ -260,12 +260,19 @@ async::Task<Result<std::optional<std::string>>> Batches::read_line(ItemId id) {
     if (!lines) co_return std::unexpected(lines.error());
     if (lines->empty() || lines->front().item.id != id)
         co_return fail(ErrorCode::not_found, "There is no such item.");
+    const core::ItemState state = lines->front().item.state;
+    if (state != core::ItemState::succeeded && state != core::ItemState::failed) co_return std::nullopt;
     co_return std::move(lines->front().line);
 }
 
 async::Task<Result<std::vector<store::ItemLine>>> Batches::read_lines(BatchId id, std::uint32_t first) {
     co_return co_await store_(
         [&](store::Batches& store) { return store.read_lines(id, first, kLinesAtOnce, kLineBytesAtOnce); });
+}
+
+async::Task<Result<store::EndedItems>> Batches::read_ended(BatchId id, std::uint32_t after) {
+    co_return co_await store_(
+        [&](store::Batches& store) { return store.read_ended(id, after, kLinesAtOnce, kLineBytesAtOnce); });
 }
 
 async::Task<Result<std::optional<store::ResultsFile>>> Batches::open_results(const core::Batch& batch) {

@@ -74,10 +74,12 @@ public:
                                                                 std::uint32_t count_max);
     async::Task<Result<std::string>> read_item_body(ItemId id);
     async::Task<Result<store::Page<store::ItemOfBatch>>> list_items(store::ItemQuery query);
-    // The item's line, if it has one already.
+    // The item's line, once it succeeded or failed.
     async::Task<Result<std::optional<std::string>>> read_line(ItemId id);
     // Items and lines from `first` on; empty past the last.
     async::Task<Result<std::vector<store::ItemLine>>> read_lines(BatchId id, std::uint32_t first);
+    // What ended, in that order, from place `after` on (store::Batches::read_ended).
+    async::Task<Result<store::EndedItems>> read_ended(BatchId id, std::uint32_t after);
     // The finished file, once the lines are laid out; nullopt before.
     async::Task<Result<std::optional<store::ResultsFile>>> open_results(const core::Batch& batch);
 

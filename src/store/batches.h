@@ -118,10 +118,18 @@ struct ItemOfBatch {
     core::ItemHead item;
 };
 
-// An item and its line in the results, which exists once it succeeded or failed.
+// An item and its line in the results, which exists once it succeeded or failed; of an item that never ran,
+// once the lines of its batch are laid out.
 struct ItemLine {
     core::ItemHead item;
     std::optional<std::string> line;
+};
+
+// A part of the order in which the items of a batch ended.
+struct EndedItems {
+    std::vector<ItemLine> items;
+    std::uint32_t count = 0;  // of all that have their place in the order already
+    bool is_whole = false;    // the batch has ended: there will be no more
 };
 
 // A finished results file, for sendfile: its first `bytes` bytes are the lines.
@@ -195,6 +203,13 @@ public:
     // `bytes_max` bytes of lines, but always one. Reads one consistent state per call.
     virtual Result<std::vector<ItemLine>> read_lines(const BatchId& id, std::uint32_t first,
                                                      std::uint32_t count_max, std::uint64_t bytes_max) = 0;
+
+    // The same in the order in which items ended, from place `after` on: those that succeeded or failed as
+    // their results became durable, and once the batch has ended those that never ran, in order of
+    // submission. An item keeps its place for good; what ends comes behind all that ended before. Empty past
+    // the last. not_found: the results were archived, too.
+    virtual Result<EndedItems> read_ended(const BatchId& id, std::uint32_t after, std::uint32_t count_max,
+                                          std::uint64_t bytes_max) = 0;
 
     // Items from ordinal `first` on, in order, at most `count_max`. Empty past the last.
     virtual Result<std::vector<core::ItemHead>> read_heads(const BatchId& id, std::uint32_t first,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -52,6 +53,129 @@ TEST_P(ResultsConformance, LinesAreReadInPagesOfItemsAndBytes) {
     EXPECT_EQ(batches().read_lines(make_batch_id(kNow), 0, 1, 1).error().code, ErrorCode::not_found);
 }
 
+TEST_P(ResultsConformance, TheOrderInWhichItemsEndedIsKeptForGood) {
+    const core::Batch batch = created(ABatch(6));
+    const auto leases = claimed(batch.id, 4);
+    const auto order = [&](std::uint32_t after) {
+        std::vector<std::uint32_t> ordinals;
+        for (const ItemLine& line : all_ended(batch.id, after)) {
+            ordinals.push_back(line.item.id.ordinal);
+            const bool ran = line.item.state == ItemState::succeeded || line.item.state == ItemState::failed;
+            if (ran) EXPECT_EQ(line.line, line_of(line.item.id));
+        }
+        return ordinals;
+    };
+    EXPECT_TRUE(order(0).empty());
+    ASSERT_TRUE(items().finish(std::vector{result_of(leases[2], ItemState::failed), result_of(leases[0])}));
+    EXPECT_EQ(order(0), (std::vector{2U, 0U}));
+    EXPECT_EQ(order(1), (std::vector{0U}));
+    finished({leases[3]});
+    // Canceled, but they have no place before the batch has ended: item 1 will still come before them.
+    ASSERT_TRUE(batches().apply(batch.id, BatchEvent::cancel_requested, kNow));
+    const auto waiting = batches().read_ended(batch.id, 3, 100, 1 << 20).value();
+    EXPECT_EQ(waiting.count, 3U);
+    EXPECT_FALSE(waiting.is_whole);
+    EXPECT_TRUE(waiting.items.empty());
+    finished({leases[1]});
+    for (int round = 0; round < 3; ++round) {
+        EXPECT_EQ(order(0), (std::vector{2U, 0U, 3U, 1U, 4U, 5U})) << "last those that never ran";
+        EXPECT_EQ(order(2), (std::vector{3U, 1U, 4U, 5U}));
+        EXPECT_EQ(order(4), (std::vector{4U, 5U}));
+        EXPECT_EQ(order(5), (std::vector{5U}));
+        const auto end = batches().read_ended(batch.id, 6, 100, 1 << 20).value();
+        EXPECT_EQ(end.count, 6U);
+        EXPECT_TRUE(end.is_whole);
+        EXPECT_TRUE(end.items.empty());
+        if (round == 0) ASSERT_TRUE(batches().publish(batch.id, {.render = rendered_line}));
+        if (round == 1) (void)reopen();
+    }
+    const auto unrun = batches().read_ended(batch.id, 4, 1, 1 << 20).value().items;
+    ASSERT_EQ(unrun.size(), 1U);
+    EXPECT_EQ(unrun[0].line, "{\"canceled\":4}\n");
+    ASSERT_TRUE(batches().archive(batch.id, kNow));
+    EXPECT_EQ(batches().read_ended(batch.id, 0, 9, 9).error().code, ErrorCode::not_found);
+    ASSERT_TRUE(batches().remove(batch.id));
+    EXPECT_EQ(batches().read_ended(batch.id, 0, 9, 9).error().code, ErrorCode::not_found);
+}
+
+TEST_P(ResultsConformance, WhatEndedIsReadInPagesOfItemsAndBytes) {
+    const core::Batch batch = created(ABatch(10));
+    const auto leases = claimed(batch.id, 10);
+    // Groups of one, of three, and of the rest.
+    finished({leases[9]});
+    finished({leases[0], leases[8], leases[1]});
+    finished({leases[7], leases[2], leases[6], leases[3], leases[5], leases[4]});
+    const std::uint64_t line_bytes = line_of(batch.id.item(0)).size();
+    const std::vector<std::uint32_t> order{9, 0, 8, 1, 7, 2, 6, 3, 5, 4};
+    const auto count = [&](std::uint32_t after, std::uint32_t count_max, std::uint64_t bytes_max) {
+        const auto part = batches().read_ended(batch.id, after, count_max, bytes_max).value();
+        EXPECT_EQ(part.count, 10U);
+        for (std::size_t at = 0; at < part.items.size(); ++at) {
+            EXPECT_EQ(part.items[at].item.id.ordinal, order[after + at]);
+            EXPECT_EQ(part.items[at].line, line_of(part.items[at].item.id));
+        }
+        return part.items.size();
+    };
+    for (int round = 0; round < 2; ++round) {
+        for (std::uint32_t after = 0; after <= 10; ++after) EXPECT_EQ(count(after, 100, 1 << 20), 10 - after);
+        EXPECT_EQ(count(0, 2, 1 << 20), 2U);
+        EXPECT_EQ(count(3, 4, 1 << 20), 4U);
+        EXPECT_EQ(count(2, 100, 3 * line_bytes), 3U);
+        EXPECT_EQ(count(2, 100, 3 * line_bytes - 1), 2U);
+        EXPECT_EQ(count(2, 0, 0), 1U) << "always one";
+        EXPECT_EQ(count(kItemsMax, 100, 1 << 20), 0U);
+        ASSERT_TRUE(batches().publish(batch.id, {.render = rendered_line}));
+    }
+}
+
+TEST_P(ResultsConformance, ALateResultHasNoPlaceInTheOrder) {
+    const core::Batch batch = created(ABatch(3));
+    const auto leases = claimed(batch.id, 2);
+    finished({leases[1], leases[1]});
+    ASSERT_TRUE(batches().apply(batch.id, BatchEvent::expired, kNow));
+    EXPECT_EQ(finished({leases[0]}).recorded, std::vector{Recorded::lease_lost});
+    const auto ended = all_ended(batch.id);
+    ASSERT_EQ(ended.size(), 3U);
+    EXPECT_EQ(ended[0].item.id.ordinal, 1U);
+    EXPECT_EQ(ended[0].item.state, ItemState::succeeded);
+    EXPECT_EQ(ended[1].item.id.ordinal, 0U);
+    EXPECT_EQ(ended[1].item.state, ItemState::expired);
+    EXPECT_FALSE(ended[1].line) << "nobody has rendered it yet";
+}
+
+TEST_P(ResultsConformance, WhoReadsTheOrderWhileManyWriteMissesNothing) {
+    constexpr std::uint32_t kItems = 400;
+    const core::Batch batch = created(ABatch(kItems));
+    std::vector<std::jthread> writers;
+    for (std::uint32_t writer = 0; writer < 4; ++writer) {
+        writers.emplace_back([this, id = batch.id, writer] {
+            for (;;) {
+                const auto leases = claimed(id, 1 + (writer * 3));
+                if (leases.empty()) return;
+                finished(leases);
+            }
+        });
+    }
+    std::vector<std::uint32_t> followed;
+    for (bool is_whole = false; !is_whole;) {
+        const auto part =
+            batches().read_ended(batch.id, static_cast<std::uint32_t>(followed.size()), 30, 1 << 20);
+        ASSERT_TRUE(part) << part.error().message;
+        for (const ItemLine& line : part->items) {
+            followed.push_back(line.item.id.ordinal);
+            EXPECT_EQ(line.line, line_of(line.item.id));
+        }
+        is_whole = part->is_whole && followed.size() >= part->count;
+    }
+    writers.clear();
+    std::vector<std::uint32_t> order;
+    for (const ItemLine& line : all_ended(batch.id)) order.push_back(line.item.id.ordinal);
+    EXPECT_EQ(followed, order);
+    std::ranges::sort(order);
+    EXPECT_EQ(order.size(), kItems);
+    EXPECT_TRUE(std::ranges::adjacent_find(order) == order.end());
+}
+
 TEST_P(ResultsConformance, PublishingLaysTheLinesOutInOrderAndRendersTheMissingOnes) {
     const core::Batch batch = created(ABatch(4));
     const auto leases = claimed(batch.id, 3);
@@ -71,9 +195,9 @@ TEST_P(ResultsConformance, PublishingLaysTheLinesOutInOrderAndRendersTheMissingO
         const auto lines = all_lines(batch.id);
         ASSERT_EQ(lines.size(), 4U);
         EXPECT_EQ(lines[0].line, line_of(batch.id.item(0)));
-        EXPECT_FALSE(lines[1].line) << "only items that succeeded or failed have one";
+        EXPECT_EQ(lines[1].line, "{\"expired\":1}\n") << "once it is laid out, every item has one";
         EXPECT_EQ(lines[2].line, line_of(batch.id.item(2)));
-        EXPECT_FALSE(lines[3].line);
+        EXPECT_EQ(lines[3].line, "{\"canceled\":3}\n");
         EXPECT_EQ(lines[3].item.state, ItemState::canceled);
         if (!reopen()) break;
     }

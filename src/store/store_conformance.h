@@ -92,6 +92,8 @@ protected:
     // Claims and finishes all that is left.
     void run_to_the_end(const BatchId& id);
     std::vector<ItemLine> all_lines(const BatchId& id);
+    // From place `after` of the order in which they ended on, page by page.
+    std::vector<ItemLine> all_ended(const BatchId& id, std::uint32_t after = 0);
     std::string results_of(const BatchId& id);
 
 private:

@@ -128,6 +128,21 @@ std::vector<ItemLine> StoreConformance::all_lines(const BatchId& id) {
     return *lines;
 }
 
+std::vector<ItemLine> StoreConformance::all_ended(const BatchId& id, std::uint32_t after) {
+    std::vector<ItemLine> all;
+    for (;;) {
+        const auto place = after + static_cast<std::uint32_t>(all.size());
+        auto part = batches().read_ended(id, place, 100, ~std::uint64_t{0});
+        if (!part) {
+            ADD_FAILURE() << part.error().message;
+            return all;
+        }
+        EXPECT_EQ(part->items.empty(), place >= part->count);
+        if (part->items.empty()) return all;
+        for (ItemLine& line : part->items) all.push_back(std::move(line));
+    }
+}
+
 std::string StoreConformance::results_of(const BatchId& id) {
     const auto file = batches().open_results(id);
     if (!file) {

@@ -5,6 +5,7 @@
 #include "dialect/results.h"
 #include "dialect/sheaf/batch_json.h"
 #include "dialect/sheaf/errors.h"
+#include "dialect/sheaf/follow.h"
 #include "dialect/sheaf/sheaf.h"
 #include "http/syntax.h"
 
@@ -110,17 +111,26 @@ async::Task<Result<http::Response>> BatchApi::results(Call& call) {
     if (batch->archived_at)
         co_return to_response(410, "archived",
                               "The results of this batch were removed; it is kept as a name.");
-    ResultsForm form{.content_type = "application/jsonl", .line_of_unfinished = {}};
+    const auto query = read_follow_query(call.request);
+    if (!query) co_return std::unexpected(query.error());
+    if (*query) {
+        co_return co_await follow_results(options_.batches, options_.followers, batch->id, **query,
+                                          line_of_unrun(*batch));
+    }
+    ResultsForm form{.content_type = "application/jsonl", .line_of_unfinished = line_of_unrun(*batch)};
     if (batch->counts.total() == 0) {
         http::Response none = json_response(200, {});
         none.headers = {};
         none.headers.add("Content-Type", form.content_type);
         co_return none;
     }
-    const auto codec = options_.codecs.find(batch->dialect);
-    form.line_of_unfinished = [of = *batch, codec = codec == options_.codecs.end() ? nullptr : codec->second](
-                                  const core::ItemHead& item) { return line_of_unfinished(codec, of, item); };
     co_return co_await send_results(options_.batches, std::move(*batch), std::move(form));
+}
+
+LineOfUnrun BatchApi::line_of_unrun(const core::Batch& batch) const {
+    const auto codec = options_.codecs.find(batch.dialect);
+    return [of = batch, codec = codec == options_.codecs.end() ? nullptr : codec->second](
+               const core::ItemHead& item) { return line_of_unfinished(codec, of, item); };
 }
 
 async::Task<Result<http::Response>> BatchApi::cancel(Call& call) {

@@ -7,9 +7,11 @@
 
 #include "core/item_codec.h"
 #include "dialect/batch_ids.h"
+#include "dialect/results.h"
 #include "http/router.h"
 #include "service/accounts.h"
 #include "service/batches.h"
+#include "service/followers.h"
 
 // Batches of all dialects in nobody's words but ours, below /sheaf/v1: for our own command line and console,
 // and for whoever looks after a server. What it says is in docs/api/sheaf.md. It makes no batches.
@@ -18,6 +20,7 @@ namespace sheaf::dialect::native {
 struct Options {
     service::Accounts& accounts;
     service::Batches& batches;
+    service::Followers& followers;
     // By the names of their dialects: they write the lines of items that never ran.
     std::map<std::string, const core::ItemCodec*, std::less<>> codecs;
     // Batches are found by their ids in any of these forms, besides ours.
@@ -41,6 +44,8 @@ private:
     async::Task<Result<http::Response>> list(Call& call);
     async::Task<Result<http::Response>> retrieve(Call& call);
     async::Task<Result<http::Response>> results(Call& call);
+    // The line of an item that has none in the store.
+    LineOfUnrun line_of_unrun(const core::Batch& batch) const;
     async::Task<Result<http::Response>> cancel(Call& call);
     async::Task<Result<http::Response>> remove(Call& call);
     async::Task<Result<http::Response>> refuse_path(Call& call);

@@ -324,6 +324,31 @@ public:
         return lines;
     }
 
+    Result<EndedItems> read_ended(const BatchId& id, std::uint32_t after, std::uint32_t count_max,
+                                  std::uint64_t bytes_max) override {
+        const std::scoped_lock lock(state_->mutex);
+        const auto found = state_->batches.find(id);
+        if (found == state_->batches.end()) return std::unexpected(no_batch());
+        const MemoryBatch& stored = found->second;
+        if (stored.batch.archived_at) return fail(ErrorCode::not_found, "the results were archived");
+        std::vector<std::uint32_t> order = stored.ended;
+        EndedItems part{.items = {}, .count = 0, .is_whole = stored.batch.state == core::BatchState::ended};
+        for (std::uint32_t at = 0; part.is_whole && at < stored.items.size(); ++at) {
+            const core::ItemState state = stored.items[at].head.state;
+            if (state == core::ItemState::canceled || state == core::ItemState::expired) order.push_back(at);
+        }
+        part.count = static_cast<std::uint32_t>(order.size());
+        std::uint64_t bytes = 0;
+        const std::size_t count = std::max<std::size_t>(count_max, 1);
+        for (std::size_t at = after; at < order.size() && part.items.size() < count; ++at) {
+            const MemoryItem& item = stored.items[order[at]];
+            if (item.line && !part.items.empty() && bytes + item.line->size() > bytes_max) break;
+            if (item.line) bytes += item.line->size();
+            part.items.push_back({item.head, item.line});
+        }
+        return part;
+    }
+
     Result<core::Batch> publish(const BatchId& id, const Layout& layout) override {
         const std::scoped_lock lock(state_->mutex);
         const auto found = state_->batches.find(id);
@@ -334,10 +359,15 @@ public:
             return fail(ErrorCode::conflict, "the batch has not ended");
         }
         std::string results;
+        std::map<std::uint32_t, std::string> rendered;
         const auto add_where = [&](const auto& wanted) {
             for (const MemoryItem& item : stored.items) {
                 if (!wanted(item.head.state)) continue;
-                results += item.line ? *item.line : layout.render(stored.batch, item.head);
+                if (item.line) {
+                    results += *item.line;
+                } else {
+                    results += rendered[item.head.id.ordinal] = layout.render(stored.batch, item.head);
+                }
             }
         };
         const auto succeeded = [](core::ItemState state) { return state == core::ItemState::succeeded; };
@@ -357,6 +387,7 @@ public:
         }
         stored.batch = std::move(published);
         stored.results = std::move(results);
+        for (auto& [ordinal, line] : rendered) stored.items[ordinal].line = std::move(line);
         state_->note_batch_published(stored.batch);
         return stored.batch;
     }
@@ -390,6 +421,7 @@ public:
         stored.batch.archived_at = now;
         stored.batch.results_bytes = stored.batch.results_bytes.value_or(0);
         stored.items.clear();
+        stored.ended.clear();
         stored.results.clear();
         stored.body.reset();
         remove_files_of(id, now);

@@ -85,10 +85,12 @@ public:
                 report.recorded.push_back(Recorded::lease_lost);
                 continue;
             }
-            core::Batch& batch = state_->batches.at(result.item.batch).batch;
+            MemoryBatch& stored = state_->batches.at(result.item.batch);
+            core::Batch& batch = stored.batch;
             item->head.state = result.state;
             item->head.finished_at = result.finished_at;
             item->line = result.line;
+            stored.ended.push_back(result.item.ordinal);
             --batch.counts.running;
             ++batch.counts.of(result.state);
             batch.usage += result.usage;

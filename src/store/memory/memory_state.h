@@ -34,7 +34,8 @@ struct MemoryBatch {
     core::Batch batch;
     std::shared_ptr<const std::string> body;
     std::vector<MemoryItem> items;
-    std::vector<core::Planned> plan;  // one entry an item
+    std::vector<core::Planned> plan;   // one entry an item
+    std::vector<std::uint32_t> ended;  // ordinals of the items with a result, in the order they got it
     std::string results;
     BatchPlace place;
 };

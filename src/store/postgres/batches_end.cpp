@@ -34,6 +34,7 @@ Result<core::Batch> apply_event(Engine& engine, Connection& db, const BatchId& i
 void drop_contents(Engine& engine, Connection& db, const BatchRow& row, Timestamp now) {
     db.queue(sql::kDeleteItems, row.number);
     db.queue(sql::kDeleteResults, row.number);
+    db.queue(sql::kDeleteEndedOrder, row.number);
     db.queue(sql::kRemoveFilesOfBatch, id_bytes(row.batch.id), now);
     engine.tell_gone(db, row.batch.id);
 }

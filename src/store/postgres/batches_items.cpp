@@ -80,6 +80,16 @@ Result<Page<ItemOfBatch>> items_of_all(Connection& db, const ItemQuery& query, s
     return page;
 }
 
+// Of a row of kLinesFrom and its like.
+Result<ItemLine> read_line(const Rows& rows, const BatchId& id) {
+    ItemLine line{read_item(rows, id), std::nullopt};
+    if (rows.is_null(5)) return line;
+    line.line = rows.text(5);
+    if (crc32c(*line.line) != rows.as<std::uint32_t>(6))
+        return fail(ErrorCode::corrupt, "the line of item " + to_string(line.item.id) + " is damaged");
+    return line;
+}
+
 }  // namespace
 
 Result<ItemOfBatch> PostgresBatches::find_item(const AccountId& account, const ItemId& id) {
@@ -138,14 +148,41 @@ Result<std::vector<ItemLine>> PostgresBatches::read_lines(const BatchId& id, std
         std::vector<ItemLine> lines;
         while (rows->next()) {
             if (rows->is_null(0)) continue;
-            ItemLine& line = lines.emplace_back(read_item(*rows, id));
-            if (rows->is_null(5)) continue;
-            line.line = rows->text(5);
-            if (crc32c(*line.line) != rows->as<std::uint32_t>(6))
-                return fail(ErrorCode::corrupt,
-                            "the line of item " + to_string(line.item.id) + " is damaged");
+            auto line = read_line(*rows, id);
+            if (!line) return std::unexpected(line.error());
+            lines.push_back(std::move(*line));
         }
         return lines;
+    });
+}
+
+Result<EndedItems> PostgresBatches::read_ended(const BatchId& id, std::uint32_t after,
+                                               std::uint32_t count_max, std::uint64_t bytes_max) {
+    const std::uint64_t bytes = std::min<std::uint64_t>(bytes_max, std::numeric_limits<std::int64_t>::max());
+    return engine_->pool.read_snapshot([&](Connection& db) -> Result<EndedItems> {
+        const auto batch = find_batch(db, id);
+        if (!batch) return std::unexpected(batch.error());
+        if (batch->batch.archived_at) return fail(ErrorCode::not_found, "the results were archived");
+        const core::Counts& counts = batch->batch.counts;
+        const std::uint32_t finished = counts.succeeded + counts.failed;
+        EndedItems part{
+            .items = {}, .count = finished, .is_whole = batch->batch.state == core::BatchState::ended};
+        if (part.is_whole) part.count = counts.total();
+        if (after >= part.count) return part;
+        const std::uint32_t count = std::max(count_max, 1U);
+        auto rows = after < finished
+                        ? db.query(sql::kFinishedLines, batch->number, after, count, bytes)
+                        : db.query(sql::kUnrunLines, batch->number, after - finished, count, bytes);
+        if (!rows) return std::unexpected(rows.error());
+        while (rows->next()) {
+            // Nothing of the order is left out in silence.
+            if (after < finished && rows->as<std::uint32_t>(7) != after + part.items.size()) break;
+            auto line = read_line(*rows, id);
+            if (!line) return std::unexpected(line.error());
+            part.items.push_back(std::move(*line));
+        }
+        if (part.items.empty()) return fail(ErrorCode::corrupt, "the order of a batch's results has a gap");
+        return part;
     });
 }
 

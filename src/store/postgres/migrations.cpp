@@ -6,13 +6,15 @@
 
 #include "store/postgres/migrations/0001_initial.h"
 #include "store/postgres/migrations/0002_claims.h"
+#include "store/postgres/migrations/0003_ended_order.h"
 #include "store/postgres/statements.h"
 
 namespace sheaf::store::postgres {
 namespace {
 
 // Number n is at place n - 1. Never edit one that was released; add the next.
-constexpr std::array kMigrations{migrations::k0001Initial, migrations::k0002Claims};
+constexpr std::array kMigrations{migrations::k0001Initial, migrations::k0002Claims,
+                                 migrations::k0003EndedOrder};
 constexpr const char* kVersions = "CREATE TABLE IF NOT EXISTS sheaf_schema(version integer PRIMARY KEY)";
 
 Result<std::int64_t> number_of(Result<Rows> rows) {

@@ -100,6 +100,24 @@ protected:
     std::unique_ptr<Store> two_;
 };
 
+TEST_F(PostgresNodes, WhatEndedHasOneOrderOnAllNodes) {
+    const ABatch batch(6);
+    ASSERT_TRUE(batch.create(*one_));
+    const auto at_one = claimed(*one_, batch.id(), 3);
+    const auto at_two = claimed(*two_, batch.id(), 3);
+    finished(*two_, {at_two[1], at_two[0]});
+    finished(*one_, {at_one[2]});
+    finished(*two_, {at_two[2]});
+    finished(*one_, {at_one[0], at_one[1]});
+    for (Store* const store : {one_.get(), two_.get()}) {
+        const auto ended = store->batches().read_ended(batch.id(), 0, 9, 1 << 20).value();
+        EXPECT_TRUE(ended.is_whole);
+        std::vector<std::uint32_t> order;
+        for (const ItemLine& line : ended.items) order.push_back(line.item.id.ordinal);
+        EXPECT_EQ(order, (std::vector{4U, 3U, 2U, 5U, 0U, 1U}));
+    }
+}
+
 TEST_F(PostgresNodes, ClaimsOfTwoNodesNeverOverlap) {
     constexpr std::uint32_t kItems = 2'000;
     const ABatch batch(kItems);

@@ -38,6 +38,8 @@ public:
     Result<std::uint64_t> count_unfinished(const AccountId& account, const core::Subject& subject) override;
     Result<std::vector<ItemLine>> read_lines(const BatchId& id, std::uint32_t first, std::uint32_t count_max,
                                              std::uint64_t bytes_max) override;
+    Result<EndedItems> read_ended(const BatchId& id, std::uint32_t after, std::uint32_t count_max,
+                                  std::uint64_t bytes_max) override;
     Result<std::vector<core::ItemHead>> read_heads(const BatchId& id, std::uint32_t first,
                                                    std::uint32_t count_max) override;
 

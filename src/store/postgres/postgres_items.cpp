@@ -343,6 +343,7 @@ void Group::insert() {
 void Group::count(BatchRow& row) {
     std::vector<std::int64_t> ordinals;
     std::vector<std::int64_t> times;
+    const std::uint32_t ended_before = row.batch.counts.succeeded + row.batch.counts.failed;
     for (std::size_t at = 0; at < results_.size(); ++at) {
         const ItemResult& result = results_[at];
         if (report_.recorded[at] != Recorded::yes || result.item.batch != row.batch.id) continue;
@@ -356,6 +357,7 @@ void Group::count(BatchRow& row) {
                 *core::after_event(std::move(row.batch), core::BatchEvent::drained, result.finished_at);
     }
     if (ordinals.empty()) return;
+    db_->queue(sql::kInsertEnded, row.number, ended_before, ordinals);
     update_batch(*db_, row);
     if (row.batch.item_events != core::ItemEvents::none) note_items_ended(*db_, row.batch, ordinals, times);
     if (row.batch.state != core::BatchState::ended) return;

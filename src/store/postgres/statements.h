@@ -106,6 +106,7 @@ inline constexpr const char* kDeleteBatch = "DELETE FROM batches WHERE number = 
 inline constexpr const char* kDeleteShared = "DELETE FROM batch_shared WHERE batch = $1";
 inline constexpr const char* kDeleteItems = "DELETE FROM items WHERE batch = $1";
 inline constexpr const char* kDeleteResults = "DELETE FROM results WHERE batch = $1";
+inline constexpr const char* kDeleteEndedOrder = "DELETE FROM ended_order WHERE batch = $1";
 inline constexpr const char* kRemoveFilesOfBatch =
     "UPDATE files SET removed_at = $2 WHERE batch = $1 AND removed_at IS NULL";
 
@@ -128,7 +129,7 @@ inline constexpr const char* kItemBody =
 inline constexpr const char* kHeadsFrom =
     "SELECT " SHEAF_PG_ITEM_COLUMNS SHEAF_PG_ITEMS
     "WHERE b.number = $1 AND i.ordinal >= $2 ORDER BY i.ordinal LIMIT $3";
-// The line of an item that succeeded or failed. $3: how many items; $4: how many bytes of lines, but one item
+// The line of an item that has one. $3: how many items; $4: how many bytes of lines, but one item
 // always. The last column tells whether there is an item at all: a batch without any gives one row.
 inline constexpr const char* kLinesFrom =
     "SELECT p.ordinal, p.state, p.custom_id, p.subject, p.finished_at, p.line, p.line_crc FROM batches b "
@@ -136,12 +137,30 @@ inline constexpr const char* kLinesFrom =
     "LATERAL (SELECT *, sum(coalesce(q.line_bytes, 0)) OVER (ORDER BY q.ordinal) AS total, "
     "row_number() OVER (ORDER BY q.ordinal) AS place FROM (SELECT i.ordinal, " SHEAF_PG_ITEM_STATE
     " AS state, i.custom_id, i.subject, r.finished_at, "
-    "CASE WHEN r.state IN (2, 3) THEN r.line END AS line, CASE WHEN r.state IN (2, 3) THEN r.line_bytes END "
-    "AS "
-    "line_bytes, r.line_crc FROM items i LEFT JOIN LATERAL " SHEAF_PG_RESULT
+    "r.line, r.line_bytes, r.line_crc FROM items i LEFT JOIN LATERAL " SHEAF_PG_RESULT
     " ON true "
     "WHERE i.batch = b.number AND i.ordinal >= $2 ORDER BY i.ordinal LIMIT $3) q) p "
     "ON p.total <= $4 OR p.place = 1 WHERE b.id = $1 ORDER BY p.ordinal";
+// The columns of kLinesFrom and a place, of items that have ended. $3 and $4 as there.
+#define SHEAF_PG_ENDED_LINES                                                                              \
+    "SELECT p.ordinal, p.state, p.custom_id, p.subject, p.finished_at, p.line, p.line_crc, p.place FROM " \
+    "(SELECT o.place, o.ordinal, r.state, i.custom_id, i.subject, r.finished_at, r.line, r.line_crc, "    \
+    "sum(coalesce(r.line_bytes, 0)) OVER (ORDER BY o.place) AS total, "                                   \
+    "row_number() OVER (ORDER BY o.place) AS number FROM o CROSS JOIN LATERAL "                           \
+    "(SELECT * FROM items i WHERE i.batch = $1 AND i.ordinal = o.ordinal OFFSET 0) i CROSS JOIN LATERAL " \
+    "(SELECT * FROM results r WHERE r.batch = $1 AND r.ordinal = o.ordinal OFFSET 0) r) p "               \
+    "WHERE p.total <= $4 OR p.number = 1 ORDER BY p.place"
+// From place $2 of the order on.
+inline constexpr const char* kFinishedLines =
+    "WITH o AS MATERIALIZED (SELECT e.place + u.at - 1 AS place, u.ordinal FROM ended_order e CROSS JOIN "
+    "LATERAL unnest(e.ordinals) WITH ORDINALITY u(ordinal, at) WHERE e.batch = $1 AND e.place >= "
+    "(SELECT max(place) FROM ended_order WHERE batch = $1 AND place <= $2) AND e.place < $2 + $3 "
+    "AND e.place + u.at > $2 ORDER BY 1 LIMIT $3) " SHEAF_PG_ENDED_LINES;
+// Of items that never ran, but for the first $2.
+inline constexpr const char* kUnrunLines =
+    "WITH o AS MATERIALIZED (SELECT ordinal AS place, ordinal FROM results WHERE batch = $1 AND state > 3 "
+    "ORDER BY ordinal LIMIT $3 OFFSET $2) " SHEAF_PG_ENDED_LINES;
+#undef SHEAF_PG_ENDED_LINES
 inline constexpr const char* kItemsDescending =
     "SELECT " SHEAF_PG_ITEM_COLUMNS SHEAF_PG_ITEMS "WHERE b.number = $1 AND (1 << " SHEAF_PG_ITEM_STATE
     ") & $2::bigint <> 0 ORDER BY i.ordinal DESC LIMIT $3 OFFSET $4";
@@ -246,6 +265,8 @@ inline constexpr const char* kInsertResults =
     "SELECT batch, ordinal, state, finished_at, length(line), crc, line FROM (SELECT unnest($1::bigint[]) AS "
     "batch, unnest($2::bigint[]) AS ordinal, unnest($3::bigint[]) AS state, unnest($4::bigint[]) AS "
     "finished_at, unnest($5::bytea[]) AS line, unnest($6::bigint[]) AS crc) w";
+inline constexpr const char* kInsertEnded =
+    "INSERT INTO ended_order(batch, place, ordinals) VALUES($1, $2, $3::bigint[]::integer[])";
 inline constexpr const char* kEndQueued =
     "INSERT INTO results(batch, ordinal, state, finished_at) "
     "SELECT batch, ordinal, $3, $4 FROM items WHERE batch = $1 AND position >= $2";

@@ -267,6 +267,7 @@ Result<Engine::Ranges> SqliteBatches::drop_contents(Tx& tx, const BatchRow& row,
     auto done = tx.db.run(sql::kInsertRemoval, IdBytes(row.batch.id), Bytes{Engine::encode(*ranges)});
     if (done) done = tx.db.run(sql::kDeleteItems, row.first_key(), row.end_key());
     if (done) done = tx.db.run(sql::kDeletePlan, row.first_key(), row.end_key());
+    if (done) done = tx.db.run(sql::kDeleteEndedOrder, row.first_key(), row.end_key());
     if (done) done = tx.db.run(sql::kRemoveFilesOfBatch, IdBytes(row.batch.id), now);
     if (!done) return std::unexpected(done.error());
     tx.erased();

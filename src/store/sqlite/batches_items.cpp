@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "store/sqlite/ended_order.h"
 #include "store/sqlite/results_file.h"
 #include "store/sqlite/sqlite_batches.h"
 #include "store/sqlite/statements.h"
@@ -107,6 +108,10 @@ Result<Page<ItemOfBatch>> items_of_all(Connection& db, const ItemQuery& query, s
     }
 }
 
+bool has_line(const core::ItemHead& item) {
+    return item.state == core::ItemState::succeeded || item.state == core::ItemState::failed;
+}
+
 // Where the lines of a batch are read from.
 class Lines {
 public:
@@ -120,9 +125,11 @@ public:
         return lines;
     }
 
-    Result<std::string> read(const ItemRow& item) const {
+    // Nullopt: it has none yet.
+    Result<std::optional<std::string>> read(const ItemRow& item) const {
         const std::uint32_t ordinal = item.head.id.ordinal;
         if (file_) return read_result(file_.fd(), *batch_->batch.results_bytes, ordinal);
+        if (!has_line(item.head)) return std::nullopt;
         if (!item.line) return fail(ErrorCode::corrupt, "a finished item has no line");
         auto line = engine_->lines.read(*item.line, {batch_->row, ordinal});
         if (!line) return std::unexpected(missing_is_corrupt(std::move(line.error())));
@@ -136,8 +143,58 @@ private:
     File file_;
 };
 
-bool has_line(const core::ItemHead& item) {
-    return item.state == core::ItemState::succeeded || item.state == core::ItemState::failed;
+// Adds lines to a page of at most `bytes_max` bytes of them, but always one.
+class LinePage {
+public:
+    explicit LinePage(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+    // False: there is no room for it.
+    Result<bool> add(const Lines& lines, ItemRow item) {
+        if (item.line && !read_.empty() && bytes_ + item.line->bytes > bytes_max_) return false;
+        auto line = lines.read(item);
+        if (!line) return std::unexpected(line.error());
+        if (*line) bytes_ += (*line)->size();
+        read_.push_back({std::move(item.head), std::move(*line)});
+        return true;
+    }
+    std::vector<ItemLine> take() { return std::move(read_); }
+
+private:
+    std::uint64_t bytes_max_;
+    std::uint64_t bytes_ = 0;
+    std::vector<ItemLine> read_;
+};
+
+// Those with a result, from place `after` of the order on.
+Result<> add_finished(Connection& db, const BatchRow& batch, std::uint32_t after, std::uint32_t count_max,
+                      const Lines& lines, LinePage& page) {
+    const auto ordinals = read_ended_ordinals(db, batch, after, count_max);
+    if (!ordinals) return std::unexpected(ordinals.error());
+    if (ordinals->empty()) return fail(ErrorCode::corrupt, "the order of a batch's results has a gap");
+    for (const std::uint32_t ordinal : *ordinals) {
+        auto item = find_item_row(db, batch, ordinal);
+        if (!item) return std::unexpected(item.error());
+        const auto added = page.add(lines, std::move(*item));
+        if (!added) return std::unexpected(added.error());
+        if (!*added) break;
+    }
+    return {};
+}
+
+// Those that never ran, but for the first `skipped`.
+Result<> add_unrun(Connection& db, const BatchRow& batch, std::uint32_t skipped, std::uint32_t count_max,
+                   const Lines& lines, LinePage& page) {
+    auto rows =
+        db.query(sql::kItemsThatNeverRan, batch.row, batch.first_key(), batch.end_key(), count_max, skipped);
+    if (!rows) return std::unexpected(rows.error());
+    for (;;) {
+        const auto more = rows->next();
+        if (!more) return std::unexpected(more.error());
+        if (!*more) return {};
+        const auto added = page.add(lines, read_item(*rows, batch.batch.id));
+        if (!added) return std::unexpected(added.error());
+        if (!*added) return {};
+    }
 }
 
 }  // namespace
@@ -249,29 +306,48 @@ Result<std::vector<ItemLine>> SqliteBatches::read_lines(const BatchId& id, std::
         if (!snapshot) return std::unexpected(snapshot.error());
         const auto batch = find_batch_row(snapshot->db(), id);
         if (!batch) return std::unexpected(batch.error());
-        std::vector<ItemLine> read;
-        if (first >= batch->batch.counts.total() || batch->batch.archived_at) return read;
+        if (first >= batch->batch.counts.total() || batch->batch.archived_at) return std::vector<ItemLine>{};
         const auto lines = Lines::of(*engine_, *batch);
         if (!lines) return std::unexpected(lines.error());
         auto rows = snapshot->db().query(sql::kItemsFrom, batch->row, batch->key(first), batch->end_key(),
                                          std::max(count_max, 1U));
         if (!rows) return std::unexpected(rows.error());
-        std::uint64_t bytes = 0;
+        LinePage page(bytes_max);
         for (;;) {
             const auto more = rows->next();
             if (!more) return std::unexpected(more.error());
-            if (!*more) return read;
-            ItemRow item = read_item(*rows, id);
-            if (!has_line(item.head)) {
-                read.push_back({std::move(item.head), std::nullopt});
-                continue;
-            }
-            if (item.line && !read.empty() && bytes + item.line->bytes > bytes_max) return read;
-            auto line = lines->read(item);
-            if (!line) return std::unexpected(line.error());
-            bytes += line->size();
-            read.push_back({std::move(item.head), std::move(*line)});
+            if (!*more) return page.take();
+            const auto added = page.add(*lines, read_item(*rows, id));
+            if (!added) return std::unexpected(added.error());
+            if (!*added) return page.take();
         }
+    });
+}
+
+Result<EndedItems> SqliteBatches::read_ended(const BatchId& id, std::uint32_t after, std::uint32_t count_max,
+                                             std::uint64_t bytes_max) {
+    return read_steadily([&]() -> Result<EndedItems> {
+        auto snapshot = engine_->readers.snapshot();
+        if (!snapshot) return std::unexpected(snapshot.error());
+        const auto batch = find_batch_row(snapshot->db(), id);
+        if (!batch) return std::unexpected(batch.error());
+        if (batch->batch.archived_at) return fail(ErrorCode::not_found, "the results were archived");
+        const core::Counts& counts = batch->batch.counts;
+        const std::uint32_t finished = counts.succeeded + counts.failed;
+        EndedItems part{
+            .items = {}, .count = finished, .is_whole = batch->batch.state == core::BatchState::ended};
+        if (part.is_whole) part.count = counts.total();
+        if (after >= part.count) return part;
+        const auto lines = Lines::of(*engine_, *batch);
+        if (!lines) return std::unexpected(lines.error());
+        LinePage page(bytes_max);
+        const std::uint32_t count = std::max(count_max, 1U);
+        const auto added = after < finished
+                               ? add_finished(snapshot->db(), *batch, after, count, *lines, page)
+                               : add_unrun(snapshot->db(), *batch, after - finished, count, *lines, page);
+        if (!added) return std::unexpected(added.error());
+        part.items = page.take();
+        return part;
     });
 }
 

@@ -8,13 +8,15 @@
 #include "store/sqlite/migrations/0002_dialects.h"
 #include "store/sqlite/migrations/0003_webhooks.h"
 #include "store/sqlite/migrations/0004_plans.h"
+#include "store/sqlite/migrations/0005_ended_order.h"
 
 namespace sheaf::store {
 namespace {
 
 // Number n is at place n - 1. Never edit one that was released; add the next.
 constexpr std::array kMigrations{migrations::k0001Initial, migrations::k0002Dialects,
-                                 migrations::k0003Webhooks, migrations::k0004Plans};
+                                 migrations::k0003Webhooks, migrations::k0004Plans,
+                                 migrations::k0005EndedOrder};
 
 }  // namespace
 

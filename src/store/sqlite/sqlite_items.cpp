@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/check.h"
+#include "store/sqlite/ended_order.h"
 #include "store/sqlite/plan_chunks.h"
 #include "store/sqlite/sqlite_batches.h"
 #include "store/sqlite/sqlite_outbox.h"
@@ -160,6 +161,9 @@ Result<TakenOf> take(Tx& tx, const ClaimRequest& request) {
 struct Changed {
     BatchRow row;
     bool tells_items = false;  // to be told to webhooks
+    // Of its items that got their result now, and how many had theirs before.
+    std::vector<std::uint32_t> ended{};
+    std::uint32_t ended_before = row.batch.counts.succeeded + row.batch.counts.failed;
 };
 
 // The batches that a group of results changes, each found once.
@@ -204,6 +208,7 @@ Result<Recorded> record(Tx& tx, Group& group, const ItemResult& result) {
         const auto noted = note_item_ended(tx, row.batch, result.item.ordinal, result.finished_at);
         if (!noted) return std::unexpected(noted.error());
     }
+    (*batch)->ended.push_back(result.item.ordinal);
     --row.batch.counts.running;
     ++row.batch.counts.of(result.state);
     row.batch.usage += result.usage;
@@ -223,9 +228,9 @@ Result<FinishReport> record_all(Tx& tx, std::span<const ItemResult> results) {
     }
     for (const auto& changed : group.changed()) {
         const BatchRow& row = changed->row;
-        const auto before = tx.find_batch(row.batch.id);
-        if (!before) return std::unexpected(before.error());
-        if ((*before)->batch.counts == row.batch.counts) continue;
+        if (changed->ended.empty()) continue;
+        const auto placed = insert_ended(tx, row, changed->ended_before, changed->ended);
+        if (!placed) return std::unexpected(placed.error());
         if (const auto stored = tx.update(row); !stored) return std::unexpected(stored.error());
         if (row.batch.state != core::BatchState::ended) continue;
         if (const auto noted = note_batch_ended(tx, row.batch); !noted) return std::unexpected(noted.error());

@@ -152,6 +152,17 @@ inline constexpr const char* kCountLines =
     "SELECT segment, count(*) FROM items WHERE key >= ?1 AND key < ?2 AND segment IS NOT NULL GROUP BY "
     "segment";
 
+inline constexpr const char* kInsertEndedChunk = "INSERT INTO ended_order(key, ordinals) VALUES(?1, ?2)";
+// From the chunk that holds the place ?2 on; ?1: the batch's first key.
+inline constexpr const char* kEndedChunks =
+    "SELECT key, ordinals FROM ended_order WHERE key < ?3 AND key >= "
+    "(SELECT max(key) FROM ended_order WHERE key >= ?1 AND key <= ?2) ORDER BY key";
+inline constexpr const char* kDeleteEndedOrder = "DELETE FROM ended_order WHERE key >= ?1 AND key < ?2";
+inline constexpr const char* kItemsThatNeverRan =
+    "SELECT " SHEAF_ITEM_COLUMNS
+    " FROM items i JOIN batches b ON b.row = ?1 WHERE i.key >= ?2 AND i.key < ?3 AND i.state > 3 "
+    "ORDER BY i.key LIMIT ?4 OFFSET ?5";
+
 // Leases.
 inline constexpr const char* kEndedLeases =
     "SELECT l.epoch, l.attempts, " SHEAF_ITEM_COLUMNS

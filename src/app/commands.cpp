@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "app/backup.h"
 #include "app/config.h"
 #include "app/fsck.h"
 #include "app/keys.h"
@@ -125,6 +126,39 @@ void add_keys(CLI::App& program, KeyFlags& flags, std::function<int()>& chosen) 
     revoke->callback([&] { chosen = [&flags] { return revoke_key(flags.place.place(), flags.id); }; });
 }
 
+struct BackupFlags {
+    PlaceFlags place;
+    std::string to;
+};
+
+int run_backup(const BackupFlags& flags) {
+    if (!flags.place.store.empty()) {
+        fmt::print(
+            stderr,
+            "sheaf backup: it copies a data directory; for PostgreSQL use pg_dump, and copy the uploads "
+            "(docs/operations.md, \"PostgreSQL\")\n");
+        return 2;
+    }
+    return backup({.data = flags.place.data, .to = flags.to}, cli::standard_console());
+}
+
+void add_backup(CLI::App& program, BackupFlags& flags, std::function<int()>& chosen) {
+    CLI::App* const command =
+        program.add_subcommand("backup", "Copy a data directory, also while a server runs on it");
+    flags.place.add_to(command);
+    command->add_option("--to", flags.to, "Directory to make; it must not be there, or be empty")
+        ->required()
+        ->type_name("DIR");
+    command->footer(
+        "The copy has all that was acknowledged before it began, and is checked as `sheaf fsck` does. Until "
+        "it is\n"
+        "whole and durable its name ends in .partial. A server that is started on it runs what had not "
+        "ended:\n"
+        "beside the original, twice.\n"
+        "Exit codes: 0 done, 1 done but what was copied is damaged, 2 not done.");
+    command->callback([&] { chosen = [&flags] { return run_backup(flags); }; });
+}
+
 struct FsckFlags {
     PlaceFlags place;
     FsckOptions options;
@@ -226,6 +260,8 @@ int run_command_line(int argc, char** argv) {
     ServeFlags serve_flags;
     KeyFlags key_flags;
     add_serve(program, serve_flags, chosen);
+    BackupFlags backup_flags;
+    add_backup(program, backup_flags, chosen);
     FsckFlags fsck_flags;
     add_fsck(program, fsck_flags, chosen);
     WebhookFlags webhook_flags;

@@ -45,6 +45,13 @@ store::Repairs repairs_of(const Codecs& codecs, Timestamp now) {
             .now = now};
 }
 
+store::Listener listener_of(Report& report) {
+    return {
+        .found = [&](const store::Finding& finding) { report.add(weight_of(finding), describe(finding)); },
+        .progress = [&](std::uint64_t done,
+                        std::uint64_t total) { report.show_progress("checking", done, total); }};
+}
+
 int complain(const Error& error) {
     fmt::print(stderr, "sheaf fsck: {}\n", error.message);
     return 2;
@@ -57,11 +64,9 @@ int fsck(const FsckOptions& options, const cli::Console& console) {
     auto upkeep = store::open_sqlite_upkeep(options.data);
     if (!upkeep) return complain(upkeep.error());
     Report report(console);
-    const store::Listener listener{
-        .found = [&](const store::Finding& finding) { report.add(weight_of(finding), describe(finding)); },
-        .progress = [&](std::uint64_t done, std::uint64_t total) { report.show_progress(done, total); }};
     const auto codecs = make_codecs();
     const store::Repairs repairs = repairs_of(codecs, SystemClock{}.now());
+    const auto listener = listener_of(report);
     const auto checked = options.repair ? (*upkeep)->repair(listener, repairs) : (*upkeep)->check(listener);
     if (!checked) return complain(checked.error());
     if (checked->index_was_read) {
@@ -71,6 +76,16 @@ int fsck(const FsckOptions& options, const cli::Console& console) {
     }
     report.sum_up(*checked);
     return report.exit_code();
+}
+
+Result<> check_copy(const std::filesystem::path& data, Report& report) {
+    auto upkeep = store::open_sqlite_upkeep(data, store::HalfMade::taken);
+    if (!upkeep) return std::unexpected(upkeep.error());
+    const auto checked = (*upkeep)->check(listener_of(report));
+    if (!checked) return std::unexpected(checked.error());
+    if (const auto blobs = check_blobs({.directory = data / "blobs"}, **upkeep, report); !blobs) return blobs;
+    report.sum_up(*checked);
+    return {};
 }
 
 }  // namespace sheaf::app

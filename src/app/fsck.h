@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "app/fsck_report.h"
+#include "base/result.h"
 #include "cli/console.h"
 
 namespace sheaf::app {
@@ -14,5 +16,8 @@ struct FsckOptions {
     bool repair = false;
 };
 int fsck(const FsckOptions& options, const cli::Console& console);
+
+// The check alone, of a directory that a backup has written and not yet marked as whole.
+Result<> check_copy(const std::filesystem::path& data, Report& report);
 
 }  // namespace sheaf::app

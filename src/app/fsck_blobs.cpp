@@ -14,11 +14,6 @@ namespace {
 
 using Kind = store::NamedBlob::Kind;
 
-std::string key_of(const store::NamedBlob& blob) {
-    return blob.kind == Kind::chunk ? service::blob_key_of(UploadId{blob.id}, blob.index, blob.etag)
-                                    : blob.key;
-}
-
 std::string who(const store::NamedBlob& blob) {
     const std::string name = cli::to_printable(blob.filename, cli::Lines::join);
     switch (blob.kind) {
@@ -82,6 +77,11 @@ Result<> check_named(const BlobCheck& check, store::Upkeep& upkeep, Report& repo
 }
 
 }  // namespace
+
+std::string key_of(const store::NamedBlob& blob) {
+    return blob.kind == Kind::chunk ? service::blob_key_of(UploadId{blob.id}, blob.index, blob.etag)
+                                    : blob.key;
+}
 
 Result<> check_blobs(const BlobCheck& check, store::Upkeep& upkeep, Report& report) {
     if (const auto named = check_named(check, upkeep, report); !named) return named;

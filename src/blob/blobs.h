@@ -14,6 +14,9 @@ std::unique_ptr<BlobStore> make_memory_blobs();
 // Files below `directory`, which is made if absent. What an earlier process left half-written is removed.
 Result<std::unique_ptr<BlobStore>> open_local_blobs(const std::filesystem::path& directory);
 
+// One blob of a directory that a store has open, perhaps another process's. Errors as BlobStore::open()'s.
+Result<BlobFile> read_local_blob(const std::filesystem::path& directory, std::string_view key);
+
 // A file below the directory of local blobs.
 struct LocalFile {
     enum class Kind : std::uint8_t {

@@ -163,7 +163,8 @@ public:
     virtual Result<std::optional<IdempotencyRecord>> find_idempotent(const AccountId& account,
                                                                      std::string_view scope,
                                                                      std::string_view key) = 0;
-    // Removes records whose time is over, and the places in lists of batches that were removed long ago.
+    // To be called now and then. Removes records whose time is over, what a backup held off, and the places
+    // in lists of batches that were removed long ago.
     virtual Result<> forget_old(Timestamp now) = 0;
     virtual Result<> remember_idempotent(IdempotencyRecord record) = 0;
 
@@ -229,13 +230,13 @@ public:
     // conflict: its lines are not laid out yet. Of a rejected batch it is empty.
     virtual Result<ResultsFile> open_results(const BatchId& id) = 0;
 
-    // Removes the requests and results of an ended batch, whose bytes are gone from the disk then, and keeps
-    // the batch: as if it had no items, and without results (not_found). conflict: it has not ended.
+    // Removes the requests and results of an ended batch, whose bytes are gone from the disk then (or, where
+    // a backup is being made, when it has been), and keeps the batch: as if it had no items, and without
+    // results (not_found). conflict: it has not ended.
     virtual Result<core::Batch> archive(const BatchId& id, Timestamp now) = 0;
 
     // Removes an ended batch, its items, its body, its results and their files: the bytes are gone from the
-    // disk.
-    // conflict: it has not ended.
+    // disk, as with archive(). conflict: it has not ended.
     virtual Result<> remove(const BatchId& id) = 0;
 };
 

@@ -125,8 +125,12 @@ public:
     virtual Result<bool> names(NamedBlob::Kind kind, const RawId& id) = 0;
 };
 
-// not_found: there is no such directory, or nothing of ours in it. conflict: a server runs on it.
-// unavailable: it cannot be read, or is of a newer version.
-Result<std::unique_ptr<Upkeep>> open_sqlite_upkeep(const std::filesystem::path& directory);
+// Whether a directory that a backup is still writing, or did not finish, is taken.
+enum class HalfMade : std::uint8_t { refused, taken };
+
+// not_found: there is no such directory, or nothing of ours in it. conflict: a server runs on it, or, once
+// repair() is called, a backup of it is under way. unavailable: it cannot be read, or is of a newer version.
+Result<std::unique_ptr<Upkeep>> open_sqlite_upkeep(const std::filesystem::path& directory,
+                                                   HalfMade half_made = HalfMade::refused);
 
 }  // namespace sheaf::store

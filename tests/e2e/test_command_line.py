@@ -20,7 +20,7 @@ def run(binary, *arguments: str, **environment: str) -> subprocess.CompletedProc
 def test_help_and_version(binary):
     top = run(binary, "--help")
     assert top.returncode == 0 and top.stderr == ""
-    for command in ("serve", "keys", "webhooks", "fsck", "submit", "watch", "results", "cancel", "delete"):
+    for command in ("serve", "keys", "webhooks", "fsck", "backup", "submit", "watch", "results", "cancel", "delete"):
         assert re.search(rf"^\s+{command}\b", top.stdout, re.M), command
         below = run(binary, command, "--help")
         assert below.returncode == 0 and below.stdout, command

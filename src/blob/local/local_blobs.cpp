@@ -29,6 +29,17 @@ std::string parent_of(const std::string& key) {
     return slash == std::string::npos ? "." : key.substr(0, slash);
 }
 
+Result<BlobFile> open_blob(int root, std::string_view key) {
+    Descriptor file(::openat(root, std::string(key).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!file && (errno == ENOENT || errno == ENOTDIR))
+        return fail(ErrorCode::not_found, "There is no such blob.");
+    if (!file) return std::unexpected(error_of(errno, "opened"));
+    struct stat status{};
+    if (::fstat(file.get(), &status) != 0) return std::unexpected(error_of(errno, "looked at"));
+    if (!S_ISREG(status.st_mode)) return fail(ErrorCode::not_found, "There is no such blob.");
+    return BlobFile(file.release(), static_cast<std::uint64_t>(status.st_size));
+}
+
 // The directory that holds everything. Shared by the store and its writers, which may outlive it.
 class Root {
 public:
@@ -193,15 +204,7 @@ public:
 
     Result<BlobFile> open(std::string_view key) override {
         if (const auto checked = check_key(key); !checked) return std::unexpected(checked.error());
-        Descriptor file(
-            ::openat(root_->fd(), std::string(key).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-        if (!file && (errno == ENOENT || errno == ENOTDIR))
-            return fail(ErrorCode::not_found, "There is no such blob.");
-        if (!file) return std::unexpected(error_of(errno, "opened"));
-        struct stat status{};
-        if (::fstat(file.get(), &status) != 0) return std::unexpected(error_of(errno, "looked at"));
-        if (!S_ISREG(status.st_mode)) return fail(ErrorCode::not_found, "There is no such blob.");
-        return BlobFile(file.release(), static_cast<std::uint64_t>(status.st_size));
+        return open_blob(root_->fd(), key);
     }
 
     Result<> concatenate(std::string_view key, const std::vector<std::string>& parts) override {
@@ -293,6 +296,13 @@ Result<> remove_unfinished(const std::filesystem::path& directory) {
 }
 
 }  // namespace
+
+Result<BlobFile> read_local_blob(const std::filesystem::path& directory, std::string_view key) {
+    if (const auto checked = check_key(key); !checked) return std::unexpected(checked.error());
+    const Descriptor root(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root) return std::unexpected(error_of(errno, "opened"));
+    return open_blob(root.get(), key);
+}
 
 Result<std::unique_ptr<BlobStore>> open_local_blobs(const std::filesystem::path& directory) {
     std::error_code error;

@@ -116,6 +116,18 @@ TEST_F(LocalBlobs, NothingButPlainFilesIsOpened) {
     EXPECT_TRUE(blobs->list("")->empty());
 }
 
+TEST_F(LocalBlobs, ABlobIsReadBesideTheStoreThatHasIt) {
+    const auto blobs = open();
+    put(*blobs, "assets/1", "kept");
+    auto writer = blobs->create("assets/2");
+    ASSERT_TRUE(writer);
+    EXPECT_EQ(read_whole(read_local_blob(directory, "assets/1").value()), "kept");
+    EXPECT_EQ(read_local_blob(directory, "assets/2").error().code, ErrorCode::not_found);
+    EXPECT_EQ(read_local_blob(directory / "none", "assets/2").error().code, ErrorCode::not_found);
+    EXPECT_EQ(read_local_blob(directory, "../x").error().code, ErrorCode::invalid);
+    EXPECT_TRUE((*writer)->commit()) << "what is being written is left alone";
+}
+
 TEST_F(LocalBlobs, AVisitTellsOfEachFileAndChangesNothing) {
     put(*open(), "assets/1", "kept");
     std::ofstream(directory / ".unfinished" / "abc") << "half";

@@ -191,7 +191,7 @@ Result<> SqliteBatches::forget_old(Timestamp now) {
         return tx.db.run(sql::kForgetPlaces, now - kBatchPlaceKept);
     });
     if (!done) return std::unexpected(done.error());
-    return {};
+    return engine_->settle_what_was_put_off();
 }
 
 Result<> SqliteBatches::remember_idempotent(IdempotencyRecord record) {

@@ -71,6 +71,19 @@ Result<ResultsFile> no_lines() {
     return ResultsFile{empty, 0};
 }
 
+// What an earlier removal of the batch's contents, which was put off, owes still.
+Result<> add_owed_ranges(Tx& tx, const BatchId& id, Engine::Ranges& ranges) {
+    auto rows = tx.db.query(sql::kFindRemoval, IdBytes(id));
+    if (!rows) return std::unexpected(rows.error());
+    const auto found = rows->next();
+    if (!found) return std::unexpected(found.error());
+    if (!*found) return {};
+    const Engine::Ranges owed = Engine::decode(rows->bytes(0));
+    ranges.lines.insert(ranges.lines.end(), owed.lines.begin(), owed.lines.end());
+    ranges.bodies.insert(ranges.bodies.end(), owed.bodies.begin(), owed.bodies.end());
+    return {};
+}
+
 // Joins `range` to the last one when it follows on it.
 void add_range(std::vector<SegmentLog::Range>& ranges, SegmentLog::Range range) {
     if (!ranges.empty() && ranges.back().segment == range.segment &&
@@ -264,7 +277,9 @@ Result<Engine::Ranges> SqliteBatches::drop_contents(Tx& tx, const BatchRow& row,
         const auto dropped = tx.db.run(sql::kDropRecords, Stream::bodies, *row.body_segment, 1);
         if (!dropped) return std::unexpected(dropped.error());
     }
-    auto done = tx.db.run(sql::kInsertRemoval, IdBytes(row.batch.id), Bytes{Engine::encode(*ranges)});
+    if (const auto owed = add_owed_ranges(tx, row.batch.id, *ranges); !owed)
+        return std::unexpected(owed.error());
+    auto done = tx.db.run(sql::kPutRemoval, IdBytes(row.batch.id), Bytes{Engine::encode(*ranges)});
     if (done) done = tx.db.run(sql::kDeleteItems, row.first_key(), row.end_key());
     if (done) done = tx.db.run(sql::kDeletePlan, row.first_key(), row.end_key());
     if (done) done = tx.db.run(sql::kDeleteEndedOrder, row.first_key(), row.end_key());

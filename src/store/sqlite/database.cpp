@@ -61,6 +61,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path
     sqlite3_busy_timeout(handle, kBusyTimeoutMs);
     const auto set = connection->execute(mode == Mode::write ? kWriterSettings : kReaderSettings);
     if (!set) return std::unexpected(set.error());
+    if (mode == Mode::beside) sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     if (mode == Mode::write) {
         sqlite3_wal_hook(
             handle,

@@ -66,6 +66,8 @@ public:
     enum class Mode {
         write,
         read,
+        // Reads while another process may be writing, and leaves the write-ahead log to it, at the end too.
+        beside,
         // For who holds the directory's lock: what is on the disk now, the write-ahead log included, without
         // changing a byte and without a shared file. Nothing may be written.
         look,

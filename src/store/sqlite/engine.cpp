@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "store/sqlite/directory_lock.h"
+#include "store/sqlite/half_made.h"
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/statements.h"
 
@@ -58,11 +59,12 @@ BatchLocks::Held::~Held() {
 }
 
 Engine::Engine(bool is_exclusive, Paths where, std::unique_ptr<Disk> on, File lock,
-               std::unique_ptr<Connection> connection)
+               std::unique_ptr<RemovalGate> gate, std::unique_ptr<Connection> connection)
     : exclusive(is_exclusive),
       paths(std::move(where)),
       disk(std::move(on)),
       lock_(std::move(lock)),
+      gate_(std::move(gate)),
       cache(kCachedBatches),
       lines(*disk, paths.log()),
       bodies(*disk, paths.bodies()),
@@ -75,6 +77,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
     std::filesystem::create_directories(paths.root.parent_path(), error);
     if (error)
         return fail(ErrorCode::unavailable, "cannot make " + paths.root.string() + ": " + error.message());
+    if (is_half_made(paths.root))
+        return fail(ErrorCode::unavailable, paths.root.string() + " is a half-made backup");
     for (const auto& directory : {paths.root, paths.spool(), paths.bodies(), paths.log(), paths.results()}) {
         if (const auto made = disk->make_directory(directory); !made) return std::unexpected(made.error());
     }
@@ -84,6 +88,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
         if (!taken) return fail(ErrorCode::unavailable, std::move(taken.error().message));
         lock = std::move(*taken);
     }
+    auto gate = RemovalGate::open(paths.root);
+    if (!gate) return std::unexpected(gate.error());
     if (const auto made = make_index_files(paths, *disk); !made) return std::unexpected(made.error());
     auto connection = Connection::open(paths.index(), Connection::Mode::write, *disk);
     if (!connection) return std::unexpected(connection.error());
@@ -91,8 +97,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
     // Opening may have made the write-ahead log anew.
     if (const auto made = make_write_ahead_log(paths, *disk); !made) return std::unexpected(made.error());
 
-    std::unique_ptr<Engine> engine(
-        new Engine(options.exclusive, paths, std::move(disk), std::move(lock), std::move(*connection)));
+    std::unique_ptr<Engine> engine(new Engine(options.exclusive, paths, std::move(disk), std::move(lock),
+                                              std::move(*gate), std::move(*connection)));
     if (options.exclusive) {
         if (const auto recovered = engine->recover(); !recovered) return std::unexpected(recovered.error());
     }
@@ -167,7 +173,18 @@ Result<> Engine::settle_removals() {
     return {};
 }
 
+Result<> Engine::settle_what_was_put_off() {
+    if (!was_put_off_.exchange(false)) return {};
+    if (const auto done = settle_removals(); !done) return done;
+    return drop_dead_segments();
+}
+
 Result<> Engine::finish_removal(const BatchId& id, const Ranges& ranges) {
+    const auto pass = gate_->enter();
+    if (!pass) {
+        was_put_off_ = true;
+        return {};
+    }
     for (const auto& path : {paths.body(id), paths.results(id)}) {
         if (const auto gone = disk->remove(path); !gone) return gone;
     }
@@ -181,6 +198,11 @@ Result<> Engine::finish_removal(const BatchId& id, const Ranges& ranges) {
 }
 
 Result<> Engine::drop_dead_segments() {
+    const auto pass = gate_->enter();
+    if (!pass) {
+        was_put_off_ = true;
+        return {};
+    }
     const std::pair<Stream, SegmentLog*> logs[] = {{Stream::lines, &lines}, {Stream::bodies, &bodies}};
     for (const auto& [stream, log] : logs) {
         std::vector<std::int64_t> dead;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "store/sqlite/database.h"
 #include "store/sqlite/disk.h"
 #include "store/sqlite/readers.h"
+#include "store/sqlite/removal_gate.h"
 #include "store/sqlite/segments.h"
 #include "store/sqlite/writer.h"
 #include "store/stores.h"
@@ -21,11 +23,11 @@ namespace sheaf::store {
 // Where things lie under the data directory.
 //
 //   LOCK                    held by the server
-//   index.db                SQLite: everything but bytes
-//   bodies/<batch>          the create body of a batch; small ones share bodies/NNNNNNNN.seg
-//   log/NNNNNNNN.seg        result lines as they come in, of all batches
-//   results/<batch>.jsonl   the lines of an ended batch, laid out in order
-//   spool/                  what is being written; a name left here by a crash is a debt that open() settles
+//   HOLD                    held by whoever takes bytes off the disk, or keeps others from it
+//   (removal_gate.h) index.db                SQLite: everything but bytes bodies/<batch>          the create
+//   body of a batch; small ones share bodies/NNNNNNNN.seg log/NNNNNNNN.seg        result lines as they come
+//   in, of all batches results/<batch>.jsonl   the lines of an ended batch, laid out in order spool/ what is
+//   being written; a name left here by a crash is a debt that open() settles
 struct Paths {
     std::filesystem::path root;
 
@@ -76,14 +78,17 @@ public:
 
     // unavailable: the store is broken, or opened beside a server, which owns all batches.
     Result<> may_write_batches() const;
-    // Removes segment files that no row refers to any more.
+    // Removes segment files that no row refers to any more. While a backup is under way it is put off.
     Result<> drop_dead_segments();
-    // Takes the bytes of a removed batch off the disk. `ranges` are those in shared segments.
+    // Takes the bytes of a removed batch off the disk. `ranges` are those in shared segments. Put off
+    // likewise.
     struct Ranges {
         std::vector<SegmentLog::Range> lines;
         std::vector<SegmentLog::Range> bodies;
     };
     Result<> finish_removal(const BatchId& id, const Ranges& ranges);
+    // What was put off, if anything was.
+    Result<> settle_what_was_put_off();
     static std::string encode(const Ranges& ranges);
     static Ranges decode(std::string_view bytes);
 
@@ -93,6 +98,8 @@ public:
 
 private:
     File lock_;
+    std::unique_ptr<RemovalGate> gate_;
+    std::atomic<bool> was_put_off_ = false;
 
 public:
     BatchCache cache;
@@ -104,7 +111,7 @@ public:
 
 private:
     Engine(bool is_exclusive, Paths where, std::unique_ptr<Disk> on, File lock,
-           std::unique_ptr<Connection> connection);
+           std::unique_ptr<RemovalGate> gate, std::unique_ptr<Connection> connection);
     Result<> recover();
     Result<> resume(Stream stream, SegmentLog& log);
     Result<> settle_spool();

@@ -173,8 +173,8 @@ Result<> Inspection::check_segments() {
 Result<> Inspection::check_files() {
     const Paths& paths = *parts_.paths;
     const auto at_root = [&](const fs::path& path) -> Result<> {
-        constexpr std::array kOurs{"LOCK", "index.db", "index.db-wal", "index.db-shm", "bodies",
-                                   "log",  "results",  "spool",        "blobs",        "signing.key"};
+        constexpr std::array kOurs{"LOCK",   "HOLD", "INCOMPLETE", "index.db", "index.db-wal", "index.db-shm",
+                                   "bodies", "log",  "results",    "spool",    "blobs",        "signing.key"};
         const std::string name = path.filename().string();
         if (name.find(kDamaged) != std::string::npos)
             tell(Fault::kept_copy, name);
@@ -215,7 +215,7 @@ Result<bool> Inspection::is_owed(const BatchId& id, bool is_body) {
     std::error_code ignored;
     const Paths& paths = *parts_.paths;
     if (fs::exists(is_body ? paths.spooled_body(id) : paths.spooled_results(id), ignored)) return true;
-    auto rows = parts_.db->query(sql::kIsRemoval, IdBytes(id));
+    auto rows = parts_.db->query(sql::kFindRemoval, IdBytes(id));
     if (!rows) return std::unexpected(rows.error());
     return rows->next();
 }

@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
-#include "core/asset.h"
 #include "store/sqlite/batch_mender.h"
 #include "store/sqlite/directory_lock.h"
+#include "store/sqlite/half_made.h"
 #include "store/sqlite/inspection.h"
 #include "store/sqlite/migrations.h"
+#include "store/sqlite/named_blobs.h"
+#include "store/sqlite/removal_gate.h"
 #include "store/sqlite/statements.h"
 #include "store/upkeep.h"
 
@@ -44,7 +46,6 @@ private:
     Result<> look_again();
     Result<> mend_index(const Listener& listener);
     Result<> clear_leftovers(const Listener& listener);
-    Result<> each_of(const char* sql, NamedBlob::Kind kind, const Visit& visit);
     // Whether a server began meanwhile, where there was no lock to take.
     Result<> still_alone();
 
@@ -185,6 +186,12 @@ Result<> SqliteUpkeep::clear_leftovers(const Listener& listener) {
 }
 
 Result<Checked> SqliteUpkeep::repair(const Listener& listener, const Repairs& how) {
+    {
+        const auto gate = RemovalGate::open(paths_.root);
+        if (!gate) return std::unexpected(gate.error());
+        if (!(*gate)->enter())
+            return fail(ErrorCode::conflict, "a backup of " + paths_.root.string() + " is under way");
+    }
     const auto looked = look(listener);
     if (!looked) return std::unexpected(looked.error());
     if (!*looked) return Checked{};
@@ -224,53 +231,9 @@ Result<Checked> SqliteUpkeep::repair(const Listener& listener, const Repairs& ho
     return checked;
 }
 
-Result<> SqliteUpkeep::each_of(const char* sql, NamedBlob::Kind kind, const Visit& visit) {
-    auto rows = db_->query(sql);
-    if (!rows) return std::unexpected(rows.error());
-    for (;;) {
-        const auto more = rows->next();
-        if (!more) return std::unexpected(more.error());
-        if (!*more) return {};
-        NamedBlob blob{.kind = kind,
-                       .id = raw_id(rows->bytes(0)),
-                       .account = {},
-                       .filename = {},
-                       .key = {},
-                       .index = 0,
-                       .etag = {},
-                       .bytes = {}};
-        switch (kind) {
-            case NamedBlob::Kind::asset:
-            case NamedBlob::Kind::file:
-                blob.account.name = rows->text(1);
-                blob.filename = rows->text(2);
-                blob.key = rows->text(3);
-                // Of an asset that is looked into, it is not known yet.
-                if (kind == NamedBlob::Kind::file || rows->as<core::AssetState>(5) == core::AssetState::ready)
-                    blob.bytes = rows->as<std::uint64_t>(4);
-                break;
-            case NamedBlob::Kind::part:
-                blob.key = rows->text(1);
-                blob.bytes = rows->as<std::uint64_t>(2);
-                break;
-            case NamedBlob::Kind::chunk:
-                blob.index = rows->as<std::uint32_t>(1);
-                blob.etag = rows->text(2);
-                blob.bytes = rows->as<std::uint64_t>(3);
-                break;
-        }
-        if (const auto visited = visit(blob); !visited) return visited;
-    }
-}
-
 Result<> SqliteUpkeep::each_blob(const Visit& visit) {
     if (const auto ready = look_again(); !ready) return ready;
-    using Kind = NamedBlob::Kind;
-    auto done = each_of(sql::kBlobsOfAssets, Kind::asset, visit);
-    if (done) done = each_of(sql::kBlobsOfFiles, Kind::file, visit);
-    if (done) done = each_of(sql::kBlobsOfParts, Kind::part, visit);
-    if (done) done = each_of(sql::kBlobsOfChunks, Kind::chunk, visit);
-    return done;
+    return each_named_blob(*db_, visit);
 }
 
 Result<bool> SqliteUpkeep::names(NamedBlob::Kind kind, const RawId& id) {
@@ -292,9 +255,11 @@ Result<> SqliteUpkeep::look_again() {
 
 }  // namespace
 
-Result<std::unique_ptr<Upkeep>> open_sqlite_upkeep(const fs::path& directory) {
+Result<std::unique_ptr<Upkeep>> open_sqlite_upkeep(const fs::path& directory, HalfMade half_made) {
     std::error_code error;
     const Paths paths{fs::absolute(directory, error)};
+    if (half_made == HalfMade::refused && is_half_made(paths.root))
+        return fail(ErrorCode::unavailable, paths.root.string() + " is a half-made backup");
     if (!fs::is_directory(paths.root, error))
         return fail(ErrorCode::not_found, paths.root.string() + " is not a directory");
     if (!fs::exists(paths.index(), error) && !fs::is_directory(paths.bodies(), error))

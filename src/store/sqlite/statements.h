@@ -97,7 +97,8 @@ inline constexpr const char* kDeleteBatch = "DELETE FROM batches WHERE row = ?1"
 inline constexpr const char* kDeleteShared = "DELETE FROM batch_shared WHERE row = ?1";
 inline constexpr const char* kRemoveFilesOfBatch =
     "UPDATE files SET removed_at = ?2 WHERE batch = ?1 AND removed_at IS NULL";
-inline constexpr const char* kInsertRemoval = "INSERT INTO removals(id, ranges) VALUES(?1, ?2)";
+inline constexpr const char* kPutRemoval = "INSERT OR REPLACE INTO removals(id, ranges) VALUES(?1, ?2)";
+inline constexpr const char* kFindRemoval = "SELECT ranges FROM removals WHERE id = ?1";
 inline constexpr const char* kRemovals = "SELECT id, ranges FROM removals";
 inline constexpr const char* kDeleteRemoval = "DELETE FROM removals WHERE id = ?1";
 
@@ -214,7 +215,6 @@ inline constexpr const char* kLeasesOf =
     "SELECT item FROM leases WHERE item >= ?1 AND item < ?2 ORDER BY item";
 inline constexpr const char* kRangesOfBatch =
     "SELECT start, bytes FROM files WHERE batch = ?1 AND removed_at IS NULL";
-inline constexpr const char* kIsRemoval = "SELECT 1 FROM removals WHERE id = ?1";
 // What refers to what is not there, each with its name.
 inline constexpr const char* kStrays =
     "SELECT 'requests of no batch', count(*) FROM items i "
@@ -251,6 +251,20 @@ inline constexpr const char* kBlobsOfChunks =
     "SELECT c.upload, c.position, c.etag, c.bytes FROM chunks c JOIN uploads u ON u.id = c.upload "
     "LEFT JOIN assets a ON a.id = u.asset "
     "WHERE u.state = 0 OR (u.state = 1 AND a.state = 0 AND a.blob_key = '')";
+// Whether one of those above is still spoken of.
+inline constexpr const char* kNeedsAsset = "SELECT 1 FROM assets WHERE id = ?1 AND blob_key <> ''";
+inline constexpr const char* kNeedsPart =
+    "SELECT 1 FROM file_parts p JOIN file_uploads u ON u.id = p.upload WHERE p.id = ?1 AND u.state = 0";
+inline constexpr const char* kNeedsChunk =
+    "SELECT 1 FROM chunks c JOIN uploads u ON u.id = c.upload LEFT JOIN assets a ON a.id = u.asset "
+    "WHERE c.upload = ?1 AND c.position = ?2 AND c.etag = ?3 "
+    "AND (u.state = 0 OR (u.state = 1 AND a.state = 0 AND a.blob_key = ''))";
+// How a copy forgets what was deleted while it was made. An upload that lacks a chunk has failed.
+inline constexpr const char* kForgetAsset = "DELETE FROM assets WHERE id = ?1";
+inline constexpr const char* kForgetFile = "UPDATE files SET removed_at = unixepoch() * 1000 WHERE id = ?1";
+inline constexpr const char* kForgetPart = "DELETE FROM file_parts WHERE id = ?1";
+inline constexpr const char* kForgetChunks = "DELETE FROM chunks WHERE upload = ?1";
+inline constexpr const char* kFailUpload = "UPDATE uploads SET state = 2 WHERE id = ?1";
 inline constexpr const char* kHasPart = "SELECT 1 FROM file_parts WHERE id = ?1";
 inline constexpr const char* kHasUpload = "SELECT 1 FROM uploads WHERE id = ?1";
 inline constexpr const char* kCountStates =

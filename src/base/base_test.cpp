@@ -50,6 +50,10 @@ TEST(Id, LaterIdsSortLater) {
 TEST(Hash, KnownAnswers) {
     EXPECT_EQ(to_hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     EXPECT_EQ(md5_hex("abc"), "900150983cd24fb0d6963f7d28e17f72");
+    Sha256Sum sum;
+    for (const char* const piece : {"a", "", "bc"}) sum.add(piece);
+    EXPECT_EQ(sum.digest(), sha256("abc"));
+    EXPECT_EQ(sum.digest(), sha256("")) << "it begins anew";
     Md5 pieces;
     pieces.add("a");
     pieces.add("");

@@ -62,6 +62,32 @@ Sha256 sha256(std::string_view bytes) {
     return digest;
 }
 
+struct Sha256Sum::State {
+    void begin() { CHECK(EVP_DigestInit_ex(context.get(), sha256_method(), nullptr) == 1, "SHA-256 failed"); }
+    struct Free {
+        void operator()(EVP_MD_CTX* what) const { EVP_MD_CTX_free(what); }
+    };
+    std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
+};
+
+Sha256Sum::Sha256Sum() : state_(std::make_unique<State>()) {
+    state_->begin();
+}
+Sha256Sum::Sha256Sum(Sha256Sum&&) noexcept = default;
+Sha256Sum& Sha256Sum::operator=(Sha256Sum&&) noexcept = default;
+Sha256Sum::~Sha256Sum() = default;
+
+void Sha256Sum::add(std::string_view bytes) {
+    CHECK(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1, "SHA-256 failed");
+}
+
+Sha256 Sha256Sum::digest() {
+    Sha256 digest{};
+    CHECK(EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr) == 1, "SHA-256 failed");
+    state_->begin();
+    return digest;
+}
+
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
     Sha256 digest{};
     unsigned int size = 0;

@@ -12,6 +12,21 @@ namespace sheaf {
 using Sha256 = std::array<unsigned char, 32>;
 
 Sha256 sha256(std::string_view bytes);
+// The same of bytes that come in pieces.
+class Sha256Sum {
+public:
+    Sha256Sum();
+    Sha256Sum(Sha256Sum&&) noexcept;
+    Sha256Sum& operator=(Sha256Sum&&) noexcept;
+    ~Sha256Sum();
+    void add(std::string_view bytes);
+    // Of all that was added. Then it begins anew.
+    Sha256 digest();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes);
 // Lower-case hex.
 std::string to_hex(std::span<const unsigned char> bytes);

@@ -95,8 +95,10 @@ public:
     // with it.
     using LineSink = std::function<Outcome<>(std::string_view line)>;
     async::Task<Outcome<>> read_results(std::string batch_id, LineSink line);
-    // The same in the order in which lines become durable, behind the first `after` of them, until the batch
-    // has ended. A connection that is silent for too long counts as lost.
+    // The same of a batch's receipt.
+    async::Task<Outcome<>> read_receipt(std::string batch_id, LineSink line);
+    // The lines of results in the order in which lines become durable, behind the first `after` of them,
+    // until the batch has ended. A connection that is silent for too long counts as lost.
     async::Task<Outcome<>> follow_results(std::string batch_id, std::uint64_t after, LineSink line);
 
 private:

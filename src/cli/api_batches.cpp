@@ -150,6 +150,12 @@ async::Task<Outcome<>> Api::read_results(std::string batch_id, LineSink line) {
     co_return co_await read_lines(std::move(get), std::move(line));
 }
 
+async::Task<Outcome<>> Api::read_receipt(std::string batch_id, LineSink line) {
+    auto get = request("GET", path_of(batch_id, "/receipt"), "");
+    get.time_max = kResultsTime;
+    co_return co_await read_lines(std::move(get), std::move(line));
+}
+
 async::Task<Outcome<>> Api::follow_results(std::string batch_id, std::uint64_t after, LineSink line) {
     const std::string query =
         fmt::format("/results?follow=true&after={}&heartbeat={}", after, kHeartbeat.count());

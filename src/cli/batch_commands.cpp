@@ -64,6 +64,21 @@ async::Task<Outcome<ExitCode>> follow_and_print(Session& session, BatchFlags fla
     co_return exit_code_of(*batch);
 }
 
+async::Task<Outcome<ExitCode>> print_receipt(Session& session, BatchFlags flags) {
+    auto target = ResultFile::open(session.console, flags.output);
+    if (!target) co_return std::unexpected(target.error());
+    // Captured by reference: read_receipt is done with it when it returns.
+    const Api::LineSink take = [&](std::string_view line) -> Outcome<> {
+        const std::string text = std::string(line) + '\n';
+        if (std::fwrite(text.data(), 1, text.size(), target->file()) == text.size()) return {};
+        return give_up(ExitCode::usage, "The receipt cannot be written; is the disk full?");
+    };
+    if (auto read = co_await session.api.read_receipt(flags.batch_id, take); !read)
+        co_return std::unexpected(read.error());
+    if (auto kept = target->keep(); !kept) co_return std::unexpected(kept.error());
+    co_return ExitCode::all_ready;
+}
+
 async::Task<Outcome<ExitCode>> cancel_batch(Session& session, BatchFlags flags) {
     const auto batch = co_await session.api.cancel_batch(flags.batch_id);
     if (!batch) co_return std::unexpected(batch.error());
@@ -113,6 +128,11 @@ int results(const Console& console, const BatchFlags& flags) {
     return run_session(console, flags.server, [&](Session& session) {
         return flags.follow ? follow_and_print(session, flags) : print_results(session, flags);
     });
+}
+
+int receipt(const Console& console, const BatchFlags& flags) {
+    return run_session(console, flags.server,
+                       [&](Session& session) { return print_receipt(session, flags); });
 }
 
 int cancel(const Console& console, const BatchFlags& flags) {

@@ -19,6 +19,7 @@ struct BatchFlags {
 
 int watch(const Console& console, const BatchFlags& flags);
 int results(const Console& console, const BatchFlags& flags);
+int receipt(const Console& console, const BatchFlags& flags);
 int cancel(const Console& console, const BatchFlags& flags);
 int remove(const Console& console, const BatchFlags& flags);
 int list(const Console& console, const BatchFlags& flags);

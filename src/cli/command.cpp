@@ -4,6 +4,7 @@
 
 #include "cli/batch_commands.h"
 #include "cli/submit.h"
+#include "cli/verify.h"
 
 namespace sheaf::cli {
 namespace {
@@ -93,7 +94,8 @@ void add_submit_flags(CLI::App& command, SubmitFlags& flags) {
 struct ClientCommands::Options {
     Console console = standard_console();
     SubmitFlags submit;
-    BatchFlags watch, results, cancel, remove, list;
+    BatchFlags watch, results, receipt, cancel, remove, list;
+    VerifyFlags verify;
 };
 
 ClientCommands::ClientCommands() : options_(std::make_unique<Options>()) {}
@@ -144,6 +146,33 @@ void ClientCommands::add_to(CLI::App& program, std::function<int()>& chosen) {
         "-f,--follow", own.results.follow,
         "Print each result as soon as it is there, in that order, until the batch is over; with -o "
         "go on with the lines that the file has");
+
+    CLI::App& receipting =
+        add("receipt", "Print the receipt of a batch that is over",
+            "  sheaf receipt 68f4ddaf8aaa60d33df0e800 -o receipt.jsonl\n", own.receipt, receipt);
+    needs_batch(receipting, own.receipt);
+    receipting.add_option("-o,--output", own.receipt.output, "Write it to this file; - is standard output")
+        ->type_name("FILE");
+
+    CLI::App& verifying =
+        *program.add_subcommand("verify", "Check downloaded results against a batch's receipt");
+    verifying.add_option("receipt", own.verify.receipt, "The receipt, as `sheaf receipt` writes it")
+        ->type_name("RECEIPT")
+        ->required();
+    verifying
+        .add_option("results", own.verify.results,
+                    "The results, whole lines in any order, in one file or several; - is standard input")
+        ->type_name("RESULTS")
+        ->required();
+    verifying.footer(
+        "Examples:\n"
+        "  sheaf verify receipt.jsonl results.jsonl\n"
+        "  sheaf verify receipt.jsonl output.jsonl errors.jsonl\n\n"
+        "Exit codes:\n"
+        "  0  every line is there, once and unchanged\n"
+        "  1  not, or the receipt itself was changed; it says what is missing, doubled, changed or foreign\n"
+        "  2  the command line is wrong, or a file cannot be read\n");
+    verifying.callback([&own, &chosen] { chosen = [&own] { return verify(own.console, own.verify); }; });
 
     CLI::App& canceling = add("cancel", "Cancel what of a batch has not begun",
                               "  sheaf cancel 68f4ddaf8aaa60d33df0e800\n", own.cancel, cancel);

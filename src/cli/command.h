@@ -9,7 +9,8 @@ class App;
 
 namespace sheaf::cli {
 
-// The commands that speak to a server: submit, watch, results, cancel, delete, list. Must outlive the parse.
+// The commands that speak to a server: submit, watch, results, receipt, cancel, delete, list; and
+// verify, which needs none. Must outlive the parse.
 class ClientCommands {
 public:
     ClientCommands();

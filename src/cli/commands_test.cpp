@@ -584,12 +584,15 @@ TEST(Commands, EachHasHelpWithExamplesAndExitCodes) {
     ClientCommands commands;
     std::function<int()> chosen;
     commands.add_to(program, chosen);
-    for (const char* name : {"submit", "watch", "results", "cancel", "delete", "list"}) {
+    for (const char* name : {"submit", "watch", "results", "receipt", "cancel", "delete", "list"}) {
         const std::string help = program.get_subcommand(name)->help();
         EXPECT_NE(help.find("Examples:\n  sheaf " + std::string(name)), std::string::npos) << help;
         EXPECT_NE(help.find("Exit codes:"), std::string::npos) << help;
         EXPECT_NE(help.find("--server"), std::string::npos) << help;
     }
+    const std::string verifying = program.get_subcommand("verify")->help();
+    EXPECT_NE(verifying.find("Exit codes:"), std::string::npos) << verifying;
+    EXPECT_EQ(verifying.find("--server"), std::string::npos) << "it needs none";
     program.parse("results b1 -o out.jsonl", false);
     EXPECT_TRUE(chosen);
 }

@@ -275,6 +275,21 @@ async::Task<Result<store::EndedItems>> Batches::read_ended(BatchId id, std::uint
         [&](store::Batches& store) { return store.read_ended(id, after, kLinesAtOnce, kLineBytesAtOnce); });
 }
 
+async::Task<Result<std::vector<LineHash>>> Batches::hash_lines(
+    BatchId id, std::uint32_t first, const std::function<std::string(const core::ItemHead&)>& line_of_unrun) {
+    co_return co_await store_([&](store::Batches& store) -> Result<std::vector<LineHash>> {
+        auto lines = store.read_lines(id, first, kLinesAtOnce, kLineBytesAtOnce);
+        if (!lines) return std::unexpected(lines.error());
+        std::vector<LineHash> hashes;
+        for (store::ItemLine& each : *lines) {
+            const std::string text = each.line ? std::move(*each.line) : line_of_unrun(each.item);
+            hashes.push_back(
+                {std::move(each.item), sha256(std::string_view(text).substr(0, text.find('\n')))});
+        }
+        return hashes;
+    });
+}
+
 async::Task<Result<std::optional<store::ResultsFile>>> Batches::open_results(const core::Batch& batch) {
     if (!batch.results_bytes) co_return std::nullopt;
     const BatchId id = batch.id;

@@ -10,6 +10,7 @@
 
 #include "async/blocking.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/result.h"
 #include "core/item_codec.h"
 #include "service/limits.h"
@@ -28,6 +29,12 @@ public:
 private:
     std::unique_ptr<store::BodySpool> body_;
     async::Lane* lane_;
+};
+
+// An item and the SHA-256 of its line, without the '\n' that ends it.
+struct LineHash {
+    core::ItemHead item;
+    Sha256 sha256{};
 };
 
 // What happens to batches and tasks at their owner's wish. Belongs to one executor.
@@ -80,6 +87,11 @@ public:
     async::Task<Result<std::vector<store::ItemLine>>> read_lines(BatchId id, std::uint32_t first);
     // What ended, in that order, from place `after` on (store::Batches::read_ended).
     async::Task<Result<store::EndedItems>> read_ended(BatchId id, std::uint32_t after);
+    // The hashes of the lines of an ended batch from ordinal `first` on; empty past the last. `line_of_unrun`
+    // is asked, on a lane, for those that nobody has rendered yet.
+    async::Task<Result<std::vector<LineHash>>> hash_lines(
+        BatchId id, std::uint32_t first,
+        const std::function<std::string(const core::ItemHead&)>& line_of_unrun);
     // The finished file, once the lines are laid out; nullopt before.
     async::Task<Result<std::optional<store::ResultsFile>>> open_results(const core::Batch& batch);
 

@@ -6,6 +6,7 @@
 #include "dialect/sheaf/batch_json.h"
 #include "dialect/sheaf/errors.h"
 #include "dialect/sheaf/follow.h"
+#include "dialect/sheaf/receipt.h"
 #include "dialect/sheaf/sheaf.h"
 #include "http/syntax.h"
 
@@ -37,6 +38,10 @@ std::string line_of_unfinished(const core::ItemCodec* codec, const core::Batch& 
     return {};
 }
 
+http::Response refuse_archived() {
+    return to_response(410, "archived", "The results of this batch were removed; it is kept as a name.");
+}
+
 }  // namespace
 
 struct BatchApi::Call {
@@ -51,6 +56,7 @@ void BatchApi::add_routes(http::Router& router) {
     router.add("GET", one, keyed(&BatchApi::retrieve));
     router.add("DELETE", one, keyed(&BatchApi::remove));
     router.add("GET", one + "/results", keyed(&BatchApi::results));
+    router.add("GET", one + "/receipt", keyed(&BatchApi::receipt));
     router.add("POST", one + "/cancel", keyed(&BatchApi::cancel));
     router.add_fallbacks(kPrefix, {.not_found = keyed(&BatchApi::refuse_path),
                                    .method_not_allowed = keyed(&BatchApi::refuse_method)});
@@ -108,9 +114,7 @@ async::Task<Result<http::Response>> BatchApi::retrieve(Call& call) {
 async::Task<Result<http::Response>> BatchApi::results(Call& call) {
     auto batch = co_await find(call);
     if (!batch) co_return std::unexpected(batch.error());
-    if (batch->archived_at)
-        co_return to_response(410, "archived",
-                              "The results of this batch were removed; it is kept as a name.");
+    if (batch->archived_at) co_return refuse_archived();
     const auto query = read_follow_query(call.request);
     if (!query) co_return std::unexpected(query.error());
     if (*query) {
@@ -131,6 +135,14 @@ LineOfUnrun BatchApi::line_of_unrun(const core::Batch& batch) const {
     const auto codec = options_.codecs.find(batch.dialect);
     return [of = batch, codec = codec == options_.codecs.end() ? nullptr : codec->second](
                const core::ItemHead& item) { return line_of_unfinished(codec, of, item); };
+}
+
+async::Task<Result<http::Response>> BatchApi::receipt(Call& call) {
+    auto batch = co_await find(call);
+    if (!batch) co_return std::unexpected(batch.error());
+    if (batch->archived_at) co_return refuse_archived();
+    auto line_of_unrun = this->line_of_unrun(*batch);
+    co_return co_await send_receipt(options_.batches, std::move(*batch), std::move(line_of_unrun));
 }
 
 async::Task<Result<http::Response>> BatchApi::cancel(Call& call) {

@@ -115,7 +115,7 @@ TEST_F(SheafApi, TellsNobodyThatABatchIsAnothers) {
     const BatchId id = stored("sail", 1);
     const BatchId unknown = make_batch_id(clock.now());
     const std::vector<std::pair<std::string, std::string>> calls{
-        {"GET", ""}, {"GET", "/results"}, {"POST", "/cancel"}, {"DELETE", ""}};
+        {"GET", ""}, {"GET", "/results"}, {"GET", "/receipt"}, {"POST", "/cancel"}, {"DELETE", ""}};
     for (const auto& [method, below] : calls) {
         const Answered anothers = call({.method = method, .target = path(id, below), .key = other_key});
         const Answered nobodys = call({.method = method, .target = path(unknown, below)});

@@ -46,6 +46,7 @@ private:
     async::Task<Result<http::Response>> results(Call& call);
     // The line of an item that has none in the store.
     LineOfUnrun line_of_unrun(const core::Batch& batch) const;
+    async::Task<Result<http::Response>> receipt(Call& call);
     async::Task<Result<http::Response>> cancel(Call& call);
     async::Task<Result<http::Response>> remove(Call& call);
     async::Task<Result<http::Response>> refuse_path(Call& call);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -15,13 +16,24 @@
 
 namespace sheaf::async {
 
+// Where a lane's work runs in a simulation, which has no threads.
+class Stage {
+public:
+    virtual ~Stage() = default;
+    // Runs `work` some time, then `resume`, which resumes whoever waits; or drops both, and whoever waits.
+    virtual void put(std::move_only_function<void()> work, std::move_only_function<void()> resume) = 0;
+};
+
 // Threads for what blocks: a database, a disk, libcurl.
 //
 // Must outlive every coroutine that awaits it. The destructor waits for the work under way.
 class Lane {
 public:
-    explicit Lane(std::size_t threads) : pool_(threads) {}
-    ~Lane() { pool_.join(); }
+    explicit Lane(std::size_t threads) : pool_(std::in_place, threads) {}
+    explicit Lane(Stage& stage) : stage_(&stage) {}
+    ~Lane() {
+        if (pool_) pool_->join();
+    }
     Lane(const Lane&) = delete;
     Lane& operator=(const Lane&) = delete;
 
@@ -53,11 +65,16 @@ public:
                 auto slot = boost::asio::get_associated_cancellation_slot(handler);
                 if (slot.is_connected())
                     slot.assign([&stop](boost::asio::cancellation_type) { stop = true; });
-                boost::asio::post(pool_, [&value, &work, &stop, handler = std::move(handler),
-                                          guard = boost::asio::make_work_guard(home)]() mutable noexcept {
-                    value.emplace(work(stop));
+                auto run = [&value, &work, &stop] { value.emplace(work(stop)); };
+                auto resume = [handler = std::move(handler),
+                               guard = boost::asio::make_work_guard(home)]() mutable {
                     boost::asio::post(guard.get_executor(),
                                       [handler = std::move(handler)]() mutable { std::move(handler)(); });
+                };
+                if (stage_ != nullptr) return stage_->put(std::move(run), std::move(resume));
+                boost::asio::post(*pool_, [run, resume = std::move(resume)]() mutable noexcept {
+                    run();
+                    resume();
                 });
             },
             use_task);
@@ -65,7 +82,8 @@ public:
     }
 
 private:
-    boost::asio::thread_pool pool_;
+    Stage* stage_ = nullptr;
+    std::optional<boost::asio::thread_pool> pool_;  // without a stage
 };
 
 // An object that blocks, reached through a lane: `co_await store_([&](Store& s) { return s.find(id); })`.

@@ -29,6 +29,26 @@ void check_ending(const std::exception_ptr& thrown) {
 
 struct TaskGroup::State {
     explicit State(Executor home) : executor(home), empty(home) {}
+
+    // A task's in the list, until it has ended or was dropped with its executor.
+    class Place {
+    public:
+        Place(std::shared_ptr<State> state, Entry entry) : state_(std::move(state)), entry_(entry) {}
+        Place(Place&& other) noexcept : state_(std::move(other.state_)), entry_(other.entry_) {}
+        ~Place() {
+            if (state_) state_->running.erase(entry_);
+        }
+        void leave() {
+            const auto state = std::exchange(state_, nullptr);
+            state->running.erase(entry_);
+            if (state->running.empty()) state->empty.ring();
+        }
+
+    private:
+        std::shared_ptr<State> state_;
+        Entry entry_;
+    };
+
     Executor executor;
     Bell empty;
     std::list<boost::asio::cancellation_signal> running;
@@ -46,15 +66,14 @@ void TaskGroup::spawn(Task<void> task) {
 }
 
 void TaskGroup::spawn(Task<void> task, Entry& named) {
-    const auto state = state_;
-    const auto entry = named = state->running.emplace(state->running.end());
+    const auto entry = named = state_->running.emplace(state_->running.end());
     boost::asio::co_spawn(
-        state->executor, std::move(task),
-        boost::asio::bind_cancellation_slot(entry->slot(), [state, entry](std::exception_ptr thrown) {
-            check_ending(thrown);
-            state->running.erase(entry);
-            if (state->running.empty()) state->empty.ring();
-        }));
+        state_->executor, std::move(task),
+        boost::asio::bind_cancellation_slot(
+            entry->slot(), [place = State::Place(state_, entry)](std::exception_ptr thrown) mutable {
+                check_ending(thrown);
+                place.leave();
+            }));
 }
 
 void TaskGroup::stop(Entry entry) {

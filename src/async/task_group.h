@@ -11,7 +11,7 @@ namespace sheaf::async {
 // Owns coroutines: it can stop them and wait for them, so that none outlives what it uses.
 //
 // Belongs to one executor; built, used and destroyed there (or while that executor does not run). Must be
-// empty when it is destroyed.
+// empty when it is destroyed; a task that is destroyed with its io_context has left.
 class TaskGroup {
 public:
     explicit TaskGroup(Executor executor);

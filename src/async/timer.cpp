@@ -3,14 +3,24 @@
 #include <list>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
+
+#include "base/steady_clock.h"
 
 namespace sheaf::async {
+namespace {
 
-using SteadyTimer =
-    boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                      boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+class SteadyTimer
+    : public boost::asio::basic_waitable_timer<SteadyClock, boost::asio::wait_traits<SteadyClock>, Executor> {
+public:
+    SteadyTimer(Executor executor, std::chrono::milliseconds time)
+        : basic_waitable_timer(executor, SteadyClock::now() + time) {
+        SteadyClock::announce(expiry());
+    }
+};
+
+}  // namespace
 
 Task<void> sleep_for(std::chrono::milliseconds time) {
     SteadyTimer timer(co_await current_executor(), time);

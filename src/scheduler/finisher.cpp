@@ -1,6 +1,7 @@
 #include "scheduler/finisher.h"
 
 #include "base/log.h"
+#include "base/steady_clock.h"
 
 namespace sheaf::scheduler {
 namespace {
@@ -55,10 +56,10 @@ async::Task<void> Finisher::run() {
     std::chrono::steady_clock::time_point next_at;
     while (true) {
         if (pending_.empty()) co_await arrived_.wait();
-        const auto early = next_at - std::chrono::steady_clock::now();
+        const auto early = next_at - SteadyClock::now();
         if (early > early.zero())
             co_await async::sleep_for(std::chrono::ceil<std::chrono::milliseconds>(early));
-        next_at = std::chrono::steady_clock::now() + kGroupsEvery;
+        next_at = SteadyClock::now() + kGroupsEvery;
         if (!pending_.empty()) co_await write_group();
     }
 }

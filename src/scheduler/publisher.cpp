@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/steady_clock.h"
 #include "scheduler/layout.h"
 
 namespace sheaf::scheduler {
@@ -19,13 +20,13 @@ Publisher::Publisher(async::Executor executor, async::Blocking<store::Batches> b
 
 bool Publisher::is_due(const BatchId& id) const {
     const auto delay = delays_.find(id);
-    return delay == delays_.end() || delay->second.until <= std::chrono::steady_clock::now();
+    return delay == delays_.end() || delay->second.until <= SteadyClock::now();
 }
 
 void Publisher::put_off(const BatchId& id) {
     Delay& delay = delays_[id];
     delay.wait = std::min(delay.wait * 2, kDelayMax);
-    delay.until = std::chrono::steady_clock::now() + delay.wait;
+    delay.until = SteadyClock::now() + delay.wait;
 }
 
 async::Task<bool> Publisher::publish(core::Batch batch) {

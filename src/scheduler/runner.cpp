@@ -2,6 +2,7 @@
 
 #include "async/timer.h"
 #include "base/log.h"
+#include "base/steady_clock.h"
 
 namespace sheaf::scheduler {
 namespace {
@@ -44,7 +45,7 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
     auto next = backend::Backend::Try::first;
     while (true) {
         if (!run.is_live()) co_await model.backend->ready_for(next);
-        const auto asked_at = std::chrono::steady_clock::now();
+        const auto asked_at = SteadyClock::now();
         if (!run.is_live()) run.flight->asked_at = asked_at;
         const core::Outcome outcome = co_await attempt(model, run, broken + 1, text_was_sent);
         if (std::holds_alternative<core::Overloaded>(outcome)) ++overloads;
@@ -59,7 +60,7 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
         const double fraction = std::uniform_real_distribution<double>(0, 1)(random_);
         core::Decision decision = core::decide(model.retry, outcome, broken, overloads, fraction);
         if (auto* done = std::get_if<core::Done>(&decision)) {
-            if (!run.is_live()) model.durations.add(std::chrono::steady_clock::now() - asked_at);
+            if (!run.is_live()) model.durations.add(SteadyClock::now() - asked_at);
             co_return core::Succeeded{std::move(done->answer)};
         }
         if (auto* given_up = std::get_if<core::GiveUp>(&decision))

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/steady_clock.h"
 #include "webhook/signature.h"
 
 namespace sheaf::webhook {
@@ -55,8 +56,8 @@ async::Task<void> Sender::run() {
 async::Task<void> Sender::stop() {
     stopping_ = true;
     due_bell_.ring();
-    const auto until = std::chrono::steady_clock::now() + kStopMoment;
-    while (flights_.size() > 0 && std::chrono::steady_clock::now() < until)
+    const auto until = SteadyClock::now() + kStopMoment;
+    while (flights_.size() > 0 && SteadyClock::now() < until)
         co_await async::sleep_for(std::chrono::milliseconds{10});
     flights_.stop();
     co_await flights_.wait_until_empty();

@@ -119,7 +119,7 @@ Result<> Writer::try_group(const std::vector<Work*>& group) {
     }
     lines_->keep();
     bodies_->keep();
-    if (tx.has_erased_ && !erased_at_) erased_at_ = std::chrono::steady_clock::now();
+    if (tx.has_erased_ && !erased_at_) erased_at_ = SteadyClock::now();
     if (!empty_log_if_due()) checkpoint_if_due();
     return {};
 }
@@ -164,7 +164,7 @@ Result<> Writer::write_logs(Tx& tx) {
 }
 
 bool Writer::empty_log_if_due() {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = SteadyClock::now();
     if (!erased_at_ || now - *erased_at_ < kErasedWithin) return false;
     const auto emptied = connection_->empty_log();
     if (!emptied) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/steady_clock.h"
 #include "store/sqlite/batch_cache.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/segments.h"
@@ -102,7 +103,7 @@ private:
     int checkpoint_at_;
     // Since when the write-ahead log has held what was deleted; from the start, for a life before may have
     // left some.
-    std::optional<std::chrono::steady_clock::time_point> erased_at_ = std::chrono::steady_clock::now();
+    std::optional<std::chrono::steady_clock::time_point> erased_at_ = SteadyClock::now();
     Durability durability_ = Durability::synced;  // of the connection's next commit
 
     std::mutex mutex_;

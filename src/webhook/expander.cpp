@@ -1,7 +1,11 @@
 #include "webhook/expander.h"
 
 #include <algorithm>
+#include <cstring>
 
+#include <fmt/format.h>
+
+#include "base/hash.h"
 #include "base/log.h"
 #include "fetch/fetch.h"
 
@@ -20,6 +24,17 @@ bool is_lost(const Error& error) {
 
 bool is_unrun(core::ItemState state) {
     return state == core::ItemState::canceled || state == core::ItemState::expired;
+}
+
+// The same whenever the same is told: a power cut may undo an expansion whose deliveries were sent already
+// (store/outbox.h).
+core::EventStamp stamp_of(const BatchId& batch, std::string_view what, Timestamp at) {
+    const Sha256 hash = sha256(fmt::format("{} {}", to_string(batch), what));
+    RawId id{.seconds = static_cast<std::uint32_t>(
+                 std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count())};
+    std::memcpy(&id.random, hash.data(), sizeof id.random);
+    id.random >>= 20;  // 44 bits
+    return {id, at};
 }
 
 bool wants(const store::Webhook& webhook, const core::Batch& batch, const std::string& type) {
@@ -52,8 +67,6 @@ public:
     std::size_t payload_bytes() const { return payload_bytes_; }
 
 private:
-    core::EventStamp stamp(Timestamp at) const { return {make_raw_id(now_), at}; }
-
     Result<store::Expansion> expand_batch(const store::Fact& fact, const core::Batch& batch,
                                           const core::EventRenderer& renderer) {
         store::Expansion expansion{.fact = fact.number};
@@ -72,7 +85,7 @@ private:
                 return expansion;
             }
         }
-        if (auto event = renderer.batch_ended(stamp(fact.at), batch))
+        if (auto event = renderer.batch_ended(stamp_of(batch.id, "ended", fact.at), batch))
             address(std::move(*event), renderer, batch, std::nullopt, expansion.deliveries);
         return expansion;
     }
@@ -80,7 +93,7 @@ private:
     Result<store::Expansion> expand_publication(const store::Fact& fact, const core::Batch& batch,
                                                 const core::EventRenderer& renderer) {
         store::Expansion expansion{.fact = fact.number};
-        if (auto event = renderer.batch_published(stamp(fact.at), batch))
+        if (auto event = renderer.batch_published(stamp_of(batch.id, "published", fact.at), batch))
             address(std::move(*event), renderer, batch, std::nullopt, expansion.deliveries);
         return expansion;
     }
@@ -105,7 +118,8 @@ private:
             if (!read) return {};
             body = std::move(*read);
         }
-        auto event = renderer.item_ended(stamp(at), {batch, item.item, body, item.line});
+        const std::string what = fmt::format("item {}", item.item.id.ordinal);
+        auto event = renderer.item_ended(stamp_of(batch.id, what, at), {batch, item.item, body, item.line});
         if (event) address(std::move(*event), renderer, batch, item.item.id.ordinal, into);
         return {};
     }

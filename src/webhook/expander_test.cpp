@@ -70,6 +70,24 @@ TEST_F(ExpanderTest, AllWebhooksSeeOneEventUnderOneId) {
     EXPECT_NE(*ids.begin(), *ids.rbegin());
 }
 
+// A power cut may undo what was expanded and sent already (store/outbox.h): here the store of a second life.
+TEST_F(ExpanderTest, WhatIsToldOnceMoreHasTheSameIds) {
+    std::set<std::string> first, second;
+    const auto tell = [&](std::set<std::string>& events, const BatchId& id) {
+        webhook("https://a.example/");
+        const BatchId made = batch("plain", {"x", "y"}, kTeam, id);
+        work(made);
+        expand();
+        for (const auto& delivery : deliveries()) events.insert(delivery.event);
+        return made;
+    };
+    const BatchId id = tell(first, {});
+    start_anew();
+    EXPECT_EQ(tell(second, id), id);
+    EXPECT_EQ(first.size(), 3U);
+    EXPECT_EQ(first, second);
+}
+
 TEST_F(ExpanderTest, LaidOutResultsAreToldToo) {
     webhook("http://a.example/", {"batch.published"});
     const BatchId id = batch("plain", {"a"});

@@ -78,9 +78,10 @@ protected:
     }
 
     // Of items with these bodies.
-    BatchId batch(const std::string& dialect, std::vector<std::string> bodies, AccountId account = kTeam) {
+    BatchId batch(const std::string& dialect, std::vector<std::string> bodies, AccountId account = kTeam,
+                  BatchId chosen = {}) {
         store::BatchDraft draft;
-        draft.batch.id = make_batch_id(clock.now());
+        draft.batch.id = chosen == BatchId{} ? make_batch_id(clock.now()) : chosen;
         draft.batch.account = std::move(account);
         draft.batch.dialect = dialect;
         draft.batch.item_events =
@@ -121,9 +122,18 @@ protected:
         return all.empty() ? store::Delivery{} : store->outbox().find(all[0].number).value();
     }
 
+    // With a store that knows nothing.
+    void start_anew() {
+        store = store::make_memory_store();
+        expander = make_expander();
+    }
+    Expander make_expander() {
+        return {store->outbox(), store->batches(), {{"plain", &plain}, {"own", &own}}, {3, 4}};
+    }
+
     PlainRenderer plain;
     OwnTargetRenderer own;
-    Expander expander{store->outbox(), store->batches(), {{"plain", &plain}, {"own", &own}}, {3, 4}};
+    Expander expander = make_expander();
 };
 
 }  // namespace sheaf::webhook

@@ -1,9 +1,11 @@
 #include "scheduler/dispatcher.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/steady_clock.h"
 
 namespace sheaf::scheduler {
 namespace {
@@ -57,7 +59,7 @@ async::Task<void> Dispatcher::run() {
         if (store_changed_.exchange(false)) co_await refresh();
         drop_ended();
         fill_slots();
-        const auto idle = idle_time(std::chrono::steady_clock::now());
+        const auto idle = idle_time(SteadyClock::now());
         if (!co_await bell_.wait_for(idle) && idle == kLookEvery) store_changed_ = true;
     }
     stopped_ = true;
@@ -101,11 +103,13 @@ void Dispatcher::drop_ended() {
     });
 }
 
-std::vector<Candidate> Dispatcher::candidates_for(const Model& model, SteadyTime now) const {
+std::vector<Candidate> Dispatcher::candidates_for(const Model& model, SteadyTime now,
+                                                  const std::set<BatchId>& idle) const {
     std::vector<Candidate> candidates;
     const std::uint32_t free = free_slots(model);
     for (const auto& [id, active] : active_) {
-        if (active.ended || (!active.is_mixed() && active.batch.model != model.name)) continue;
+        if (active.ended || idle.contains(id)) continue;
+        if (!active.is_mixed() && active.batch.model != model.name) continue;
         const auto lineup = active.lineups.find(model.name);
         std::uint32_t waiting = lineup == active.lineups.end()
                                     ? 0
@@ -129,19 +133,24 @@ std::uint32_t Dispatcher::free_slots(const Model& model) const {
 
 void Dispatcher::fill_slots() {
     if (stopping_) return;
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = SteadyClock::now();
     for (auto& [name, model] : *parts_.models) fill_slots(model, now);
 }
 
 void Dispatcher::fill_slots(Model& model, SteadyTime now) {
-    bool has_launched = true;
-    while (has_launched && free_slots(model) > 0) {
-        has_launched = false;
-        for (const Share& share : share_slots(candidates_for(model, now), free_slots(model))) {
+    // Batches that have nothing to start now, whatever they have: the slots are for others. One whose items
+    // lead runs waits while others have enough that follow.
+    std::set<BatchId> idle;
+    bool goes_on = true;
+    while (goes_on && free_slots(model) > 0) {
+        goes_on = false;
+        for (const Share& share : share_slots(candidates_for(model, now, idle), free_slots(model))) {
             ActiveBatch& active = active_.at(share.batch);
             const std::uint32_t launched = launch(active, model, share.count, now);
-            has_launched |= launched > 0;
             claim_ahead(active, model, share.count - launched, now);
+            const bool is_idle = launched == 0 && !active.is_claiming;
+            if (is_idle) idle.insert(share.batch);
+            goes_on |= launched > 0 || is_idle;
         }
     }
     if (model.running == 0) return;
@@ -237,7 +246,7 @@ async::Task<void> Dispatcher::fly(std::unique_ptr<Flight> flight, Model& model, 
     core::Ending ending = co_await ending_of(*flight, model);
     flight->asked_at.reset();
     model.runs.ended(flight->item.lease.prefix);
-    model.pace.count(std::chrono::steady_clock::now());
+    model.pace.count(SteadyClock::now());
     const bool another_may_do_better =
         !flight->is_only_run() && state_of(ending) != core::ItemState::succeeded;
     if (flight->is_moot || another_may_do_better) co_return;
@@ -282,13 +291,13 @@ void Dispatcher::forget_written(std::span<const store::ItemResult> results,
 async::Task<void> Dispatcher::stop(std::chrono::milliseconds grace) {
     stopping_ = true;
     bell_.ring();
-    const auto until = std::chrono::steady_clock::now() + grace;
+    const auto until = SteadyClock::now() + grace;
     const auto flying = [&] {
         std::size_t sum = 0;
         for (const auto& [id, active] : active_) sum += active.flights.size();
         return sum;
     };
-    while (!stopped_ || (flying() > 0 && std::chrono::steady_clock::now() < until)) {
+    while (!stopped_ || (flying() > 0 && SteadyClock::now() < until)) {
         co_await async::sleep_for(std::chrono::milliseconds{10});
     }
     co_await claims_.wait_until_empty();

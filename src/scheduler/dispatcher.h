@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -113,7 +114,9 @@ private:
     async::Task<void> release_leases();
     void forget_written(std::span<const store::ItemResult> results, std::span<const core::Batch> ended);
     void drop_ended();
-    std::vector<Candidate> candidates_for(const Model& model, SteadyTime now) const;
+    // All batches of the model but those that are `idle`.
+    std::vector<Candidate> candidates_for(const Model& model, SteadyTime now,
+                                          const std::set<BatchId>& idle) const;
     // Until when nothing happens by itself.
     std::chrono::milliseconds idle_time(SteadyTime now) const;
     Placement placement_of(const Model& model, SteadyTime now) const;

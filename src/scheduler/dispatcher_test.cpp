@@ -156,6 +156,27 @@ TEST_F(DispatcherTest, TheFirstOfARunGoesAloneAndOthersTakeItsNeighboursSlots) {
     EXPECT_EQ(fake->most_running, 3);
 }
 
+// The first of another account's run is next by fairness, and waits while enough follow the run that is read
+// already: those go on.
+TEST_F(DispatcherTest, TheOnlySlotIsNotKeptForARunThatMayNotBeginYet) {
+    models.at("m").slots = 1;
+    fake->is_reading = true;
+    fake->delay = 5ms;
+    std::vector<core::Planned> one_run, another;
+    for (std::uint32_t i = 0; i < 30; ++i) one_run.push_back({i, 9});
+    for (std::uint32_t i = 0; i < 3; ++i) another.push_back({i, 7});
+    run([&]() -> async::Task<void> {
+        const BatchId first = submit(std::vector<std::string>(30, "x"), kAnna, "m", one_run);
+        while (find(first).counts.succeeded < 5) co_await async::sleep_for(1ms);
+        const AccountId bert{"bert"};
+        const BatchId second = submit(std::vector<std::string>(3, "y"), bert, "m", another);
+        dispatcher->wake();
+        co_await until_ended(first);
+        while (store->batches().find(bert, second)->state != core::BatchState::ended)
+            co_await async::sleep_for(1ms);
+    });
+}
+
 TEST_F(DispatcherTest, AnItemThatWaitsForItsNextTryLeavesItsSlot) {
     models.at("m").retry.first_wait = 10s;
     models.at("m").retry.wait_max = 10s;

@@ -43,3 +43,9 @@ add_custom_target(tests DEPENDS ${programs})
 foreach(program IN LISTS programs)
   add_test(NAME ${program} COMMAND ${program})
 endforeach()
+
+# tests/sim: the core in a world of its own.
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/sim/*.cpp)
+add_executable(sheaf_sim ${sources})
+target_link_libraries(sheaf_sim PRIVATE sheaf_scheduler sheaf_webhook CLI11::CLI11 sheaf_options sheaf_allocator)
+target_precompile_headers(sheaf_sim REUSE_FROM sheaf_async)

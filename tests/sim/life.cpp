@@ -11,7 +11,7 @@
 namespace sheaf::sim {
 namespace {
 
-constexpr std::chrono::seconds kSettlesWithin{600};
+constexpr std::chrono::seconds kSettlesWithin{3'600};
 
 std::vector<Time::duration> moments(Dice& dice, std::uint64_t count_max, std::chrono::milliseconds within) {
     std::vector<Time::duration> moments(dice.between(0, count_max));

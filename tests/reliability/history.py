@@ -70,8 +70,9 @@ class Client:
         self.history.write("ok", op, number, status=answer.status_code, **asked, **seen)
         return seen
 
-    def create_anthropic(self, items: list[str]) -> str | None:
-        requests = [{"custom_id": item, "params": {"model": "m", "max_tokens": 16, "messages": [
+    def create_anthropic(self, items: list[str], model_of: dict[str, str] | None = None) -> str | None:
+        """`model_of`: the models of items that are not to go to "m"."""
+        requests = [{"custom_id": item, "params": {"model": (model_of or {}).get(item, "m"), "max_tokens": 16, "messages": [
             {"role": "user", "content": f"Say it. id={item}"}]}} for item in items]
         seen = self.call("create", "POST", "/v1/messages/batches", {"items": items, "key": None},
                          lambda answer: {"batch": answer.json()["id"]}, json={"requests": requests})

@@ -79,15 +79,20 @@ class Scenario:
                 client.results(batch)
 
     def settle(self, client: Client) -> None:
-        """When faults are over: waits for all to end, and reads all there is."""
+        """When faults are over: asks once more under the key, and lets all end."""
         client.create_sail(self.keyed, "the-key")
-        for batch in client.list():
-            if (seen := client.look(batch)) is not None and seen["shown"]["state"] != "ended":
-                wait_until(lambda: client.look(batch)["shown"]["state"] == "ended")
-        client.history.mark("settled")
-        for batch in client.list():
-            client.look(batch)
-            client.results(batch)
+        settle(client)
+
+
+def settle(client: Client) -> None:
+    """Waits for all to end, and reads all there is."""
+    for batch in client.list():
+        if (seen := client.look(batch)) is not None and seen["shown"]["state"] != "ended":
+            wait_until(lambda: client.look(batch)["shown"]["state"] == "ended")
+    client.history.mark("settled")
+    for batch in client.list():
+        client.look(batch)
+        client.results(batch)
 
 
 def wait_until(what, timeout_s: float = 60) -> None:

@@ -1,5 +1,6 @@
 #include "app/server.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -13,6 +14,7 @@
 #include "app/engine.h"
 #include "app/keys.h"
 #include "base/log.h"
+#include "base/out_of_memory.h"
 
 namespace sheaf::app {
 namespace {
@@ -85,12 +87,24 @@ async::Task<std::optional<Error>> wait_for_the_end(Engine& engine) {
     co_return fault;
 }
 
-// A descriptor a connection and one a file: as many as the system lets us have.
-void raise_descriptor_limit() {
+// A descriptor a connection and one a file: as many as the system lets us have. How many there are.
+std::size_t raise_descriptor_limit() {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-    limit.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warning("the limit on open files stays as it is");
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    const rlimit raised{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    return limit.rlim_cur;
+}
+
+// Half of the descriptors stay for files and for calls of model servers: clients' connections, which cost
+// them nothing, must not stop work.
+Config with_descriptors_left(Config config, std::size_t descriptors) {
+    const std::size_t for_clients = std::max<std::size_t>(1, descriptors / 2);
+    if (for_clients >= config.server.connections_max) return config;
+    log::warning("the limit on open files (ulimit -n) allows fewer connections than are set",
+                 {{"set", config.server.connections_max}, {"allowed", for_clients}});
+    config.server.connections_max = static_cast<std::uint32_t>(for_clients);
+    return config;
 }
 
 int complain(const Error& error) {
@@ -100,10 +114,11 @@ int complain(const Error& error) {
 
 }  // namespace
 
-int serve(const Config& config) {
-    log::set_level(config.log_level);
+int serve(const Config& set) {
+    log::set_level(set.log_level);
+    end_when_out_of_memory();
     std::signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
+    const Config config = with_descriptors_left(set, raise_descriptor_limit());
     const auto address = parse_address(config.listen);
     if (!address) return complain(address.error());
 

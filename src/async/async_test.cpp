@@ -7,6 +7,7 @@
 #include "async/blocking.h"
 #include "async/task_group.h"
 #include "async/timer.h"
+#include "base/out_of_memory.h"
 
 namespace sheaf::async {
 namespace {
@@ -167,6 +168,26 @@ TEST(On, CancelingRacesWithEndingAndNeitherIsLost) {
     }
     guard.reset();
     thread.join();
+}
+
+// Where the work runs, without memory, in a process of its own.
+void run_without_memory(bool on_lane) {
+    end_when_out_of_memory();
+    boost::asio::io_context home;
+    Lane lane(1);
+    TaskGroup group(home.get_executor());
+    auto task = [&]() -> Task<void> {
+        if (!on_lane) throw std::bad_alloc();
+        co_await lane.run([] { throw std::bad_alloc(); });
+    };
+    group.spawn(task());
+    home.run();
+}
+
+TEST(OutOfMemoryDeathTest, EndsTheProcessOnALaneAndInATaskOfAGroup) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    for (const bool on_lane : {true, false})
+        EXPECT_EXIT(run_without_memory(on_lane), testing::ExitedWithCode(kOutOfMemoryExit), "out of memory");
 }
 
 TEST(On, RunsOnTheOtherExecutorAndReturnsItsValue) {

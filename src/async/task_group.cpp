@@ -1,6 +1,7 @@
 #include "async/task_group.h"
 
 #include <exception>
+#include <new>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/post.hpp>
@@ -8,6 +9,7 @@
 #include "async/timer.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/out_of_memory.h"
 
 namespace sheaf::async {
 namespace {
@@ -19,6 +21,8 @@ void check_ending(const std::exception_ptr& thrown) {
     } catch (const boost::system::system_error& error) {
         if (error.code() == boost::asio::error::operation_aborted) return;
         log::error("an exception escaped a coroutine", {{"what", error.what()}});
+    } catch (const std::bad_alloc&) {
+        end_for_want_of_memory();
     } catch (const std::exception& error) {
         log::error("an exception escaped a coroutine", {{"what", error.what()}});
     }

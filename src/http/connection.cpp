@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
@@ -16,12 +17,21 @@ namespace sheaf::http {
 namespace {
 
 constexpr std::chrono::seconds kLingerTime{5};
+constexpr int kRetryAfterSeconds = 5;
 // Below this, head and body are one buffer; above, copying costs more than a second part.
 constexpr std::size_t kOneBufferBytes = 64 * 1024;
 
 std::string error_json(std::string_view code, std::string_view message) {
     return fmt::format(R"({{"code":"{0}","message":"{1}","error":{{"code":"{0}","message":"{1}"}}}})", code,
                        message);
+}
+
+Response error_response(int status, std::string_view code, std::string_view message) {
+    Response response;
+    response.status = status;
+    response.headers.add("Content-Type", "application/json");
+    response.body = error_json(code, message);
+    return response;
 }
 
 class StreamWriter final : public BodyWriter {
@@ -170,8 +180,12 @@ async::Task<Connection::Next> Connection::serve_one() {
 
 async::Task<Response> Connection::call(const Handler& handler, Request& request) {
     std::string what;
+    bool is_for_want_of_memory = false;
     try {
         co_return co_await handler(request);
+    } catch (const std::bad_alloc&) {
+        // What the handler held is free again: others can be served.
+        is_for_want_of_memory = true;
     } catch (const std::exception& thrown) {
         what = thrown.what();
     } catch (...) {
@@ -181,13 +195,15 @@ async::Task<Response> Connection::call(const Handler& handler, Request& request)
     if (canceled != boost::asio::cancellation_type::none) {
         throw boost::system::system_error(boost::asio::error::operation_aborted);
     }
+    if (is_for_want_of_memory) {
+        log::error("no memory for a request", {{"method", request.method}, {"path", request.path}});
+        auto response = error_response(503, "service_unavailable", "The server has no memory for this now.");
+        response.headers.add("Retry-After", std::to_string(kRetryAfterSeconds));
+        co_return response;
+    }
     log::error("a request handler threw",
                {{"method", request.method}, {"path", request.path}, {"what", what}});
-    Response response;
-    response.status = 500;
-    response.headers.add("Content-Type", "application/json");
-    response.body = error_json("internal_server_error", "The server failed to handle this request.");
-    co_return response;
+    co_return error_response(500, "internal_server_error", "The server failed to handle this request.");
 }
 
 async::Task<Connection::Next> Connection::answer(Response response, const RequestHead& head,

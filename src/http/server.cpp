@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
+#include <exception>
 #include <list>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/as_tuple.hpp>
@@ -78,18 +81,22 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
     std::list<std::unique_ptr<Connection>> connections;
     boost::asio::cancellation_signal stop_accepting;
     bool accepting = false;
+    bool accepts = true;  // as far as was seen
     bool stopping = false;
     int ticks = 0;
 };
 
 void Server::State::start_accepting() {
     accepting = true;
-    boost::asio::co_spawn(executor, accept_all(),
-                          boost::asio::bind_cancellation_slot(
-                              stop_accepting.slot(), [self = shared_from_this()](const std::exception_ptr&) {
-                                  self->accepting = false;
-                                  self->changed.ring();
-                              }));
+    boost::asio::co_spawn(
+        executor, accept_all(),
+        boost::asio::bind_cancellation_slot(stop_accepting.slot(),
+                                            [self = shared_from_this()](const std::exception_ptr& thrown) {
+                                                // No server goes on without accepting, as if it did.
+                                                if (thrown && !self->stopping) std::rethrow_exception(thrown);
+                                                self->accepting = false;
+                                                self->changed.ring();
+                                            }));
 }
 
 async::Task<void> Server::State::accept_all() {
@@ -101,10 +108,13 @@ async::Task<void> Server::State::accept_all() {
         }
         auto [error, socket] = co_await acceptor.async_accept(boost::asio::as_tuple(async::use_task));
         if (!error) {
+            accepts = true;
             start(std::move(socket));
         } else if (error != boost::asio::error::connection_aborted && !stopping) {
+            if (std::exchange(accepts, false))
+                log::warning("no connection can be accepted", {{"why", std::strerror(error.value())}});
             // Out of descriptors or memory: trying again at once would only burn the processor.
-            log::warning("no connection can be accepted", {{"why", error.message()}});
+            make_room();
             co_await async::sleep_for(kAcceptPause);
         }
     }

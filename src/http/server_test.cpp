@@ -47,6 +47,11 @@ async::Task<Response> ignore(Request&) {
     return text("ignored");
 }
 
+async::Task<Response> without_memory(Request&) {
+    throw std::bad_alloc();
+    co_return Response{};
+}
+
 async::Task<Response> throwing(Request&) {
     throw std::runtime_error("a bug");
     co_return Response{};
@@ -81,6 +86,7 @@ Router basic_router() {
     router.add("POST", "/small", small_echo);
     router.add("POST", "/ignore", ignore);
     router.add("GET", "/throw", throwing);
+    router.add("GET", "/without-memory", without_memory);
     router.add("GET", "/nothing", nothing);
     router.add("GET", "/lines", [](Request&) { return streaming(three_lines); });
     router.add("GET", "/cut", [](Request&) { return streaming(cut_short); });
@@ -316,6 +322,16 @@ TEST(Server, AHandlerThatThrowsIsAnsweredWith500AndTheServerGoesOn) {
     const std::string answers = client.receive_all();
     EXPECT_TRUE(answers.starts_with("HTTP/1.1 204 No Content")) << answers;
     EXPECT_EQ(count_of(answers, "Content-Length"), 1U) << answers;
+}
+
+TEST(Server, ARequestForWhichThereIsNoMemoryIsAnsweredWith503AndTheServerGoesOn) {
+    RunningServer server(basic_router());
+    RawClient client(server.port());
+    client.send(get("/without-memory"));
+    const std::string answer = client.receive_response();
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 503") && contains(answer, "Retry-After: ")) << answer;
+    client.send(get("/hello", "Connection: close\r\n"));
+    EXPECT_TRUE(client.receive_all().starts_with("HTTP/1.1 200"));
 }
 
 TEST(Server, SendsAFileOfFiftyMegabytes) {

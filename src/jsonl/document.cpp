@@ -103,7 +103,8 @@ std::string to_path(const Objection& objection) {
 }
 
 Error describe(std::string_view json, simdjson::error_code code, const ParseLimits& limits) {
-    if (code == simdjson::CAPACITY || code == simdjson::MEMALLOC) {
+    if (code == simdjson::MEMALLOC) throw std::bad_alloc();  // no fault of the document
+    if (code == simdjson::CAPACITY) {
         return {ErrorCode::too_large, "The JSON document is too large to be parsed.", {}};
     }
     if (code == simdjson::DEPTH_ERROR) {

@@ -179,19 +179,31 @@ Result<> Engine::settle_what_was_put_off() {
     return drop_dead_segments();
 }
 
-Result<> Engine::finish_removal(const BatchId& id, const Ranges& ranges) {
-    const auto pass = gate_->enter();
-    if (!pass) {
-        was_put_off_ = true;
-        return {};
-    }
+Result<> Engine::take_off_disk(const BatchId& id, const Ranges& ranges) {
     for (const auto& path : {paths.body(id), paths.results(id)}) {
         if (const auto gone = disk->remove(path); !gone) return gone;
     }
     if (const auto erased = lines.erase(ranges.lines); !erased) return erased;
     if (const auto erased = bodies.erase(ranges.bodies); !erased) return erased;
     if (const auto synced = disk->sync_directory(paths.bodies()); !synced) return synced;
-    if (const auto synced = disk->sync_directory(paths.results()); !synced) return synced;
+    return disk->sync_directory(paths.results());
+}
+
+Result<> Engine::finish_removal(const BatchId& id, const Ranges& ranges) {
+    const auto pass = gate_->enter();
+    if (!pass) {
+        was_put_off_ = true;
+        return {};
+    }
+    const auto taken_off = take_off_disk(id, ranges);
+    // For lack of descriptors, say. The batch is gone for all who look, and what it owes is noted.
+    if (!taken_off && disk->usable()) {
+        log::warning("what was deleted is still on the disk; it is tried again",
+                     {{"batch", to_string(id)}, {"why", taken_off.error().message}});
+        was_put_off_ = true;
+        return {};
+    }
+    if (!taken_off) return taken_off;
     const auto settled = writer.run([&](Tx& tx) { return tx.db.run(sql::kDeleteRemoval, IdBytes(id)); });
     if (!settled) return std::unexpected(settled.error());
     return {};

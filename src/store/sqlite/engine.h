@@ -81,7 +81,7 @@ public:
     // Removes segment files that no row refers to any more. While a backup is under way it is put off.
     Result<> drop_dead_segments();
     // Takes the bytes of a removed batch off the disk. `ranges` are those in shared segments. Put off
-    // likewise.
+    // likewise, and when it cannot be done now.
     struct Ranges {
         std::vector<SegmentLog::Range> lines;
         std::vector<SegmentLog::Range> bodies;
@@ -116,6 +116,7 @@ private:
     Result<> resume(Stream stream, SegmentLog& log);
     Result<> settle_spool();
     Result<> settle_removals();
+    Result<> take_off_disk(const BatchId& id, const Ranges& ranges);
 };
 
 }  // namespace sheaf::store

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +55,24 @@ void flip_byte_at(const fs::path& path, std::string_view needle) {
     file.seekp(static_cast<std::streamoff>(at));
     file.put('#');
 }
+
+// While it lives this process gets no descriptor more.
+class NoDescriptors {
+public:
+    NoDescriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const int next = ::dup(STDERR_FILENO);
+        ::close(next);
+        const rlimit none{.rlim_cur = static_cast<rlim_t>(next), .rlim_max = before_.rlim_max};
+        CHECK(::setrlimit(RLIMIT_NOFILE, &none) == 0, "a limit can be lowered");
+    }
+    ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    NoDescriptors(const NoDescriptors&) = delete;
+    NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+private:
+    rlimit before_{};
+};
 
 fs::path only_file_in(const fs::path& directory) {
     return fs::directory_iterator(directory)->path();
@@ -215,6 +234,45 @@ TEST_F(SqliteFaults, ADamagedBodyIsLeftOutOfTheClaimAndNamed) {
     }
 }
 
+TEST_F(SqliteFaults, ABodyForWhichThereIsNoDescriptorIsNotTakenForDamaged) {
+    for (const std::size_t bytes : {20UZ, 100'000UZ}) {
+        const ABatch batch = ABatch(3).with_bodies_of(bytes);
+        auto store = open();
+        ASSERT_TRUE(batch.create(*store));
+        store.reset();
+        store = open();
+        const ClaimRequest request{.batch = batch.id(), .count_max = 3, .now = kNow};
+        {
+            const NoDescriptors none;
+            EXPECT_EQ(store->items().claim(request).error().code, ErrorCode::unavailable);
+        }
+        EXPECT_TRUE(store->health());
+        const auto claimed = store->items().claim(request).value();
+        EXPECT_TRUE(claimed.damaged.empty());
+        ASSERT_EQ(claimed.leases.size(), 3U);
+        EXPECT_EQ(claimed.leases[0].attempt, 1U) << "it was not tried";
+        EXPECT_EQ(claimed.leases[0].body, batch.body_of(0));
+    }
+}
+
+TEST_F(SqliteFaults, WhatIsRemovedWhileThereAreNoDescriptorsLeavesTheDiskLater) {
+    auto store = open();
+    const ABatch batch(2);
+    ASSERT_TRUE(batch.create(*store));
+    ASSERT_TRUE(store->items().finish(results_of(claim(*store, batch.id(), 2))));
+    const std::string line = line_of(batch.id().item(1));
+    ASSERT_TRUE(is_on_disk(data(), line));
+    {
+        const NoDescriptors none;
+        EXPECT_TRUE(store->batches().remove(batch.id()));
+    }
+    EXPECT_TRUE(is_on_disk(data(), line)) << "or this test shows nothing";
+    EXPECT_EQ(store->batches().find(kAlice, batch.id()).error().code, ErrorCode::not_found);
+    ASSERT_TRUE(store->batches().forget_old(kNow)) << "as the reaper does every second";
+    EXPECT_FALSE(is_on_disk(data(), line));
+    EXPECT_FALSE(is_on_disk(data(), batch.body_of(1)));
+}
+
 TEST_F(SqliteFaults, ADamagedLineIsNeverServed) {
     const ABatch batch(2);
     auto store = open();
@@ -301,6 +359,15 @@ TEST_F(SqliteFaults, ATornTailIsCutOff) {
               line_of(batch.id().item(1)));
 }
 
+// Another process, and not this one: SQLite's locks are a process's own.
+int exit_code_of(const std::function<int()>& work) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(work());
+    int status = 0;
+    CHECK(::waitpid(child, &status, 0) == child, "a child can be waited for");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 // What another process does beside the server: 0 when all of it went as it should.
 int keys_beside(const fs::path& data, const BatchId& batch, const std::vector<core::Lease>& leases) {
     const auto beside = open_sqlite_store({.directory = data, .exclusive = false});
@@ -312,15 +379,6 @@ int keys_beside(const fs::path& data, const BatchId& batch, const std::vector<co
     if (ABatch(1).create(store).error().code != ErrorCode::unavailable) return 5;
     if (store.items().finish(results_of(leases)).error().code != ErrorCode::unavailable) return 6;
     return 0;
-}
-
-// Another process, and not this one: SQLite's locks are a process's own.
-int exit_code_of(const std::function<int()>& work) {
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(work());
-    int status = 0;
-    CHECK(::waitpid(child, &status, 0) == child, "a child can be waited for");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 TEST_F(SqliteFaults, OneServerAtATimeButKeysBesideIt) {

@@ -1,6 +1,7 @@
 #include "store/sqlite/segments.h"
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <set>
 
@@ -153,7 +154,11 @@ Result<> SegmentLog::erase(const std::vector<Range>& ranges) {
     for (const Range& range : ranges) {
         auto& file = files[range.segment];
         if (!file) file = File(::open(path(range.segment).c_str(), O_RDWR | O_CLOEXEC));
-        if (!file) continue;
+        if (!file && errno == ENOENT) continue;
+        if (!file)
+            return fail(
+                ErrorCode::unavailable,
+                fmt::format("cannot open {}: {}", path(range.segment).string(), std::strerror(errno)));
         if (const auto erased = disk_->erase(file.fd(), range.start, range.bytes); !erased) return erased;
     }
     for (const auto& [segment, file] : files) {

@@ -246,6 +246,8 @@ Result<ItemQueue::Claimed> SqliteItems::claim(const ClaimRequest& request) {
     auto taken = engine_->writer.run([&](Tx& tx) { return take(tx, request); }, Durability::lazy);
     if (!taken) return std::unexpected(taken.error());
     Claimed claimed;
+    std::vector<core::Lease> unread;
+    Error why_unread;
     File body;
     for (Taken& each : taken->items) {
         core::Lease lease{.item = each.item.head,
@@ -254,9 +256,20 @@ Result<ItemQueue::Claimed> SqliteItems::claim(const ClaimRequest& request) {
                           .expires_at = request.now + request.lease_for,
                           .prefix = each.prefix};
         auto bytes = read_body(*engine_, taken->batch, each.item, body);
-        if (bytes) lease.body = std::move(*bytes);
-        (bytes ? claimed.leases : claimed.damaged).push_back(std::move(lease));
+        if (bytes) {
+            lease.body = std::move(*bytes);
+            claimed.leases.push_back(std::move(lease));
+        } else if (bytes.error().code == ErrorCode::corrupt) {
+            claimed.damaged.push_back(std::move(lease));
+        } else {
+            why_unread = std::move(bytes.error());
+            unread.push_back(std::move(lease));
+        }
     }
+    // For lack of descriptors, say: that is no damage, and passes. Leases that cannot be given back end.
+    if (!unread.empty()) (void)release(unread);
+    if (!unread.empty() && unread.size() == taken->items.size())
+        return std::unexpected(std::move(why_unread));
     return claimed;
 }
 

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "store/sqlite/statements.h"
+
 namespace sheaf::store {
 namespace {
 
@@ -121,6 +123,15 @@ Result<> Connection::execute(const char* script) {
     const int code = sqlite3_exec(handle_, script, nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) return std::unexpected(error(code));
     return {};
+}
+
+Result<> Connection::commit() {
+    auto done = command(sql::kCommit);
+    if (done) return done;
+    const int code = sqlite3_extended_errcode(handle_) & 0xff;
+    if (code == SQLITE_FULL || code == SQLITE_BUSY) return done;
+    disk_->mark_broken(done.error().message);
+    return fail(ErrorCode::unavailable, done.error().message);
 }
 
 Result<> Connection::checkpoint() {

@@ -106,6 +106,10 @@ public:
         return {};
     }
     Result<> execute(const char* script);
+    // Ends a transaction. One that fails for lack of room or for a lock is undone. After any other failure
+    // its frames may stand whole in the write-ahead log, and the next start would take them for committed:
+    // that breaks the disk, and only the next start knows.
+    Result<> commit();
 
     // All of it as one moment has it, into a new file or, where `path` is empty, into a temporary one. Others
     // may go on writing meanwhile.

@@ -73,6 +73,11 @@ Result<> Disk::truncate(int fd, std::uint64_t bytes) {
     return {};
 }
 
+Result<> Disk::reserve(int fd, std::uint64_t bytes) {
+    if (keep_room(fd, static_cast<off_t>(bytes)) == 0 || errno == EOPNOTSUPP) return {};
+    return std::unexpected(failed("reserve room", errno));
+}
+
 Result<> Disk::sync(int fd, std::string_view what) {
     if (const auto ready = usable(); !ready) return ready;
     if (flush(fd) == 0) return {};
@@ -129,6 +134,10 @@ ssize_t Disk::write_some(int fd, const char* bytes, std::size_t count, off_t off
 
 int Disk::flush(int fd) {
     return ::fdatasync(fd);
+}
+
+int Disk::keep_room(int fd, off_t bytes) {
+    return ::fallocate(fd, 0, 0, bytes);
 }
 
 Result<File> open_for_read(const std::filesystem::path& path) {

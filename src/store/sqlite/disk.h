@@ -53,6 +53,8 @@ public:
     // Has a range written out in the background, so that less is left to the sync. Fails only as that does.
     void start_write_out(int fd, std::uint64_t offset, std::uint64_t bytes);
     Result<> truncate(int fd, std::uint64_t bytes);
+    // Has a file so long, and room for all of it. Where the file system keeps no room it stays as it is.
+    Result<> reserve(int fd, std::uint64_t bytes);
     Result<> sync(int fd, std::string_view what);
     Result<> sync_directory(const std::filesystem::path& path);
     Result<> make_directory(const std::filesystem::path& path);
@@ -67,6 +69,7 @@ protected:
     // What tests make fail. As the system calls: -1 and errno.
     virtual ssize_t write_some(int fd, const char* bytes, std::size_t count, off_t offset);
     virtual int flush(int fd);
+    virtual int keep_room(int fd, off_t bytes);
 
 private:
     Error failed(std::string_view what, int error);

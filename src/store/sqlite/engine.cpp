@@ -40,6 +40,20 @@ Result<> make_write_ahead_log(const Paths& paths, Disk& disk) {
     return disk.sync_directory(paths.root);
 }
 
+// SQLite makes its index of the write-ahead log longer in the middle of a commit whose frames are durable by
+// then. On a full disk that would leave a commit of which nobody knows whether it is there: so there is room
+// from the start. The file must stay open for as long as SQLite has it: closing any descriptor of it drops
+// SQLite's locks.
+Result<File> reserve_log_index(const Paths& paths, Disk& disk) {
+    constexpr std::uint64_t kBytes = std::uint64_t{512} << 10;  // for a log of 256 MiB
+    const auto path = paths.index().string() + "-shm";
+    File file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    if (!file) return fail(ErrorCode::unavailable, "cannot open " + path + ": " + std::strerror(errno));
+    if (const auto reserved = disk.reserve(file.fd(), kBytes); !reserved)
+        return std::unexpected(reserved.error());
+    return file;
+}
+
 std::optional<BatchId> id_of_spooled(const std::filesystem::path& path) {
     return parse_batch_id(path.stem().string());
 }
@@ -100,6 +114,9 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
     std::unique_ptr<Engine> engine(new Engine(options.exclusive, paths, std::move(disk), std::move(lock),
                                               std::move(*gate), std::move(*connection)));
     if (options.exclusive) {
+        auto log_index = reserve_log_index(paths, *engine->disk);
+        if (!log_index) return std::unexpected(log_index.error());
+        engine->log_index_ = std::move(*log_index);
         if (const auto recovered = engine->recover(); !recovered) return std::unexpected(recovered.error());
     }
     return engine;

@@ -100,6 +100,7 @@ private:
     File lock_;
     std::unique_ptr<RemovalGate> gate_;
     std::atomic<bool> was_put_off_ = false;
+    File log_index_;  // closed after the last connection
 
 public:
     BatchCache cache;

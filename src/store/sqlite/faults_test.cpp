@@ -4,8 +4,10 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -273,6 +275,14 @@ TEST_F(SqliteFaults, WhatIsRemovedWhileThereAreNoDescriptorsLeavesTheDiskLater) 
     EXPECT_FALSE(is_on_disk(data(), batch.body_of(1)));
 }
 
+TEST_F(SqliteFaults, ThereIsRoomForTheIndexOfALongLogFromTheStart) {
+    const auto store = open();
+    struct stat status{};
+    ASSERT_EQ(::stat((data() / "index.db-shm").c_str(), &status), 0);
+    EXPECT_GE(status.st_size, 512 << 10);
+    EXPECT_GE(status.st_blocks * 512, 512 << 10) << "not merely promised";
+}
+
 TEST_F(SqliteFaults, ADamagedLineIsNeverServed) {
     const ABatch batch(2);
     auto store = open();
@@ -366,6 +376,46 @@ int exit_code_of(const std::function<int()>& work) {
     int status = 0;
     CHECK(::waitpid(child, &status, 0) == child, "a child can be waited for");
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// SQLite's pwrite() on a disk that is full for its index of the write-ahead log alone.
+ssize_t write_all_but_the_log_index(int fd, const void* bytes, std::size_t count, off_t offset) {
+    std::error_code ignored;
+    const auto file = fs::read_symlink("/proc/self/fd/" + std::to_string(fd), ignored);
+    if (!file.string().ends_with("-shm")) return ::pwrite(fd, bytes, count, offset);
+    errno = ENOSPC;
+    return -1;
+}
+
+void fill_the_disk_for_the_log_index() {
+    sqlite3_vfs* const files = sqlite3_vfs_find(nullptr);
+    for (const char* const call : {"pwrite", "pwrite64"}) {
+        const int set = files->xSetSystemCall(
+            files, call, reinterpret_cast<sqlite3_syscall_ptr>(write_all_but_the_log_index));
+        CHECK(set == SQLITE_OK, "SQLite writes by this call");
+    }
+}
+
+// Creates batches until the index of the log is too short for one more; 0 when that one was refused as it
+// should be, and broke the store. The store is not closed, as by a kill: that would settle what is left.
+int create_until_the_log_index_is_full(Store& store, const ABatch& last) {
+    for (int at = 0; at < 30; ++at)
+        if (!ABatch(1).tagged(std::string(400'000, 't')).create(store)) return 1;
+    fill_the_disk_for_the_log_index();
+    if (last.create(store).error().code != ErrorCode::unavailable) return 2;
+    return store.health().error().code == ErrorCode::unavailable ? 0 : 3;
+}
+
+TEST_F(SqliteFaults, ACommitThatMayBeThereIsNotTakenForUndone) {
+    for (const std::size_t bytes : {20UZ, 100'000UZ}) {
+        const ABatch last = ABatch(3).with_bodies_of(bytes).tagged(std::string(8'000'000, 't'));
+        faults_.keeps_no_room = true;
+        EXPECT_EQ(exit_code_of([&] { return create_until_the_log_index_is_full(*open().release(), last); }),
+                  0);
+        const auto store = open();
+        ASSERT_TRUE(store->batches().find(kAlice, last.id())) << "or this test shows nothing";
+        EXPECT_EQ(claim(*store, last.id(), 3).size(), 3U) << "it is whole";
+    }
 }
 
 // What another process does beside the server: 0 when all of it went as it should.

@@ -12,6 +12,7 @@ struct DiskFaults {
     std::atomic<bool> syncs_fail = false;
     std::atomic<int> syncs_tried = 0;
     std::atomic<bool> is_full = false;
+    std::atomic<bool> keeps_no_room = false;  // as file systems that cannot
 };
 
 class FaultyDisk final : public Disk {
@@ -30,6 +31,11 @@ protected:
         ++faults_->syncs_tried;
         if (!faults_->syncs_fail) return Disk::flush(fd);
         errno = EIO;
+        return -1;
+    }
+    int keep_room(int fd, off_t bytes) override {
+        if (!faults_->keeps_no_room) return Disk::keep_room(fd, bytes);
+        errno = EOPNOTSUPP;
         return -1;
     }
 

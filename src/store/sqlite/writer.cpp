@@ -108,7 +108,7 @@ Result<> Writer::try_group(const std::vector<Work*>& group) {
     if (done) done = write_logs(tx);
     if (done) {
         cache_->commit_begins();
-        done = connection_->command(sql::kCommit);
+        done = connection_->commit();
         cache_->commit_ended(done ? tx.committed_ : BatchChanges{});
     }
     if (!done) {

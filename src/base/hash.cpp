@@ -1,12 +1,11 @@
 #include "base/hash.h"
 
 #include <cstring>
+#include <new>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-
-#include "base/check.h"
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
@@ -46,10 +45,30 @@ __attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::string_view by
 }
 #endif
 
+// What OpenSSL does of these fails for want of memory alone.
+void expect_memory_for(bool done) {
+    if (!done) throw std::bad_alloc();
+}
+
 // Fetched once: EVP_sha256() is looked up anew at every use, which takes longer than a short digest does.
 const EVP_MD* sha256_method() {
-    static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA2-256", nullptr);
+    static const EVP_MD* const method = [] {
+        const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA2-256", nullptr);
+        expect_memory_for(fetched != nullptr);
+        return fetched;
+    }();
     return method;
+}
+
+struct FreeContext {
+    void operator()(EVP_MD_CTX* what) const { EVP_MD_CTX_free(what); }
+};
+using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
+
+Context make_context() {
+    Context made(EVP_MD_CTX_new());
+    expect_memory_for(made != nullptr);
+    return made;
 }
 
 }  // namespace
@@ -57,17 +76,14 @@ const EVP_MD* sha256_method() {
 Sha256 sha256(std::string_view bytes) {
     Sha256 digest{};
     unsigned int size = 0;
-    CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, sha256_method(), nullptr) == 1,
-          "SHA-256 failed");
+    expect_memory_for(
+        EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, sha256_method(), nullptr) == 1);
     return digest;
 }
 
 struct Sha256Sum::State {
-    void begin() { CHECK(EVP_DigestInit_ex(context.get(), sha256_method(), nullptr) == 1, "SHA-256 failed"); }
-    struct Free {
-        void operator()(EVP_MD_CTX* what) const { EVP_MD_CTX_free(what); }
-    };
-    std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
+    void begin() { expect_memory_for(EVP_DigestInit_ex(context.get(), sha256_method(), nullptr) == 1); }
+    Context context = make_context();
 };
 
 Sha256Sum::Sha256Sum() : state_(std::make_unique<State>()) {
@@ -78,12 +94,12 @@ Sha256Sum& Sha256Sum::operator=(Sha256Sum&&) noexcept = default;
 Sha256Sum::~Sha256Sum() = default;
 
 void Sha256Sum::add(std::string_view bytes) {
-    CHECK(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1, "SHA-256 failed");
+    expect_memory_for(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1);
 }
 
 Sha256 Sha256Sum::digest() {
     Sha256 digest{};
-    CHECK(EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr) == 1, "SHA-256 failed");
+    expect_memory_for(EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr) == 1);
     state_->begin();
     return digest;
 }
@@ -91,10 +107,9 @@ Sha256 Sha256Sum::digest() {
 Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
     Sha256 digest{};
     unsigned int size = 0;
-    CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-               reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(),
-               &size) != nullptr,
-          "HMAC failed");
+    expect_memory_for(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+                           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(),
+                           &size) != nullptr);
     return digest;
 }
 
@@ -112,17 +127,13 @@ std::string to_hex(std::span<const unsigned char> bytes) {
 std::string md5_hex(std::string_view bytes) {
     std::array<unsigned char, 16> digest{};
     unsigned int size = 0;
-    CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_md5(), nullptr) == 1,
-          "MD5 failed");
+    expect_memory_for(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_md5(), nullptr) == 1);
     return to_hex(digest);
 }
 
 struct Md5::State {
-    State() { CHECK(EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) == 1, "MD5 failed"); }
-    struct Free {
-        void operator()(EVP_MD_CTX* what) const { EVP_MD_CTX_free(what); }
-    };
-    std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
+    State() { expect_memory_for(EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) == 1); }
+    Context context = make_context();
 };
 
 Md5::Md5() : state_(std::make_unique<State>()) {}
@@ -130,12 +141,12 @@ Md5::Md5(Md5&&) noexcept = default;
 Md5::~Md5() = default;
 
 void Md5::add(std::string_view bytes) {
-    CHECK(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1, "MD5 failed");
+    expect_memory_for(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1);
 }
 
 std::string Md5::hex() {
     std::array<unsigned char, 16> digest{};
-    CHECK(EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr) == 1, "MD5 failed");
+    expect_memory_for(EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr) == 1);
     return to_hex(digest);
 }
 

@@ -113,8 +113,10 @@ async::Task<void> Server::State::accept_all() {
         } else if (error != boost::asio::error::connection_aborted && !stopping) {
             if (std::exchange(accepts, false))
                 log::warning("no connection can be accepted", {{"why", std::strerror(error.value())}});
-            // Out of descriptors or memory: trying again at once would only burn the processor.
+            // Without descriptors accept() fails even while nobody is there, who alone is a reason to close.
+            co_await acceptor.async_wait(Acceptor::wait_read, boost::asio::as_tuple(async::use_task));
             make_room();
+            // Trying again at once would only burn the processor.
             co_await async::sleep_for(kAcceptPause);
         }
     }

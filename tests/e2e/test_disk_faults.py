@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 import api
@@ -16,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "reliability"))
 
 from history import Client, Gone  # noqa: E402
 from kill import Life, strace  # noqa: E402
-from scenario import Scenario, settle  # noqa: E402
+from scenario import Scenario  # noqa: E402
+from work import Work, count, state  # noqa: E402
 
 A_SYNC_FAILED = 5
 CANNOT_START = 3
@@ -40,34 +42,11 @@ def life(build_dir, tmp_path, monkeypatch):
         one.__exit__()
 
 
-def items(first: int, count: int) -> list[str]:
-    return [f"item-{number:07}" for number in range(first, first + count)]
-
-
-def create(client: Client, first: int, count: int) -> str:
-    """By its id of all protocols, which lists have."""
-    return client.look(client.create_anthropic(items(first, count)))["shown"]["id"]
-
-
-def is_ended(client: Client, batch: str) -> bool:
-    return client.look(batch)["shown"]["state"] == "ended"
-
-
-def end_well(life: Life, client: Client) -> None:
-    """All that clients were promised is there, and the data directory is sound."""
-    settle(client)
-    broken = life.broken()
-    assert not broken, "\n".join(broken)
-    assert life.server.stop() == 0, life.server.log()
-    checked = life.server.cli("fsck", "--data", str(life.server.data))
-    assert checked.returncode == 0, checked.stdout + checked.stderr
-
-
-def until_gone(client: Client, first: int) -> None:
+def until_gone(work: Work, client: Client, first: int) -> None:
     """Creates and looks, until the server does not take it any more."""
     for number in range(100):
         try:
-            create(client, first + 2 * number, 2)
+            work.create(client, first + 2 * number, 2)
             client.list()
         except Gone:
             return
@@ -109,14 +88,15 @@ def journaled_disk(tmp_path):
 
 def test_a_disk_that_becomes_read_only_ends_the_server_and_loses_nothing(life, journaled_disk):
     life = life(data=str(journaled_disk.path / "data"))
+    work = Work(life)
     life.start()
     life.model.control(latency_ms=200)
     with life.client() as client:
-        batch = create(client, 1000, 60)
-        api.wait_for(lambda: client.look(batch)["shown"]["counts"]["succeeded"] > 5, what="some results")
+        batch = work.create(client, 1000, 60)
+        api.wait_for(lambda: count(client, batch, "succeeded") > 5, what="some results")
         client.results(batch)
         journaled_disk.become_read_only()
-        until_gone(client, first=2000)
+        until_gone(work, client, first=2000)
     assert life.server.wait() == A_SYNC_FAILED, life.server.log()
     life.history.mark("kill")
     with pytest.raises(AssertionError, match=f"ended with {CANNOT_START}"):
@@ -125,12 +105,13 @@ def test_a_disk_that_becomes_read_only_ends_the_server_and_loses_nothing(life, j
     life.model.control(latency_ms=5)
     life.server.start()
     with life.client() as client:
-        end_well(life, client)
+        work.end_well(client)
 
 
 @pytest.mark.parametrize("at", ["index.db-wal", "log/00000001.seg", "bodies/00000001.seg", "bodies", "results", "a body"])
 def test_a_sync_that_fails_is_not_repeated_and_ends_the_server(life, tmp_path, at):
     life = life()
+    work = Work(life)
     paths = [life.server.data / "spool" / str(number) for number in range(1, 4)] if at == "a body" else [life.server.data / at]
     calls = tmp_path / "calls"
     # Of a thread: the write-ahead log is synced several times while the server starts.
@@ -140,7 +121,7 @@ def test_a_sync_that_fails_is_not_repeated_and_ends_the_server(life, tmp_path, a
     scenario = Scenario()
     with life.client() as client:
         try:
-            create(client, 10_000, MANY)
+            work.create(client, 10_000, MANY)
             assert not scenario.run(client), "no sync failed"
         except Gone:
             pass
@@ -152,58 +133,59 @@ def test_a_sync_that_fails_is_not_repeated_and_ends_the_server(life, tmp_path, a
     life.start()
     with life.client() as client:
         assert scenario.run(client)
-        end_well(life, client)
+        work.end_well(client)
 
 
 def test_what_cannot_be_read_is_not_served_and_others_go_on(life):
     life = life()
+    work = Work(life)
     life.start()
     data = life.server.data
     with life.client() as client:
-        ended = create(client, 1000, 20)
-        api.wait_for(lambda: client.http.get(f"/sheaf/v1/batches/{ended}").json()["state"] == "ended", what="the end")
+        ended = work.create(client, 1000, 20)
+        api.wait_for(lambda: state(client, ended) == "ended", what="the end")
         api.wait_for(lambda: list((data / "results").iterdir()), what="its results being laid out")
         laid_out, = (data / "results").iterdir()
         client.results(ended)
         life.model.control(latency_ms=300)
-        running = create(client, 2000, 60)
-        api.wait_for(lambda: client.look(running)["shown"]["counts"]["succeeded"] > 5, what="some results")
+        running = work.create(client, 2000, 60)
+        api.wait_for(lambda: count(client, running, "succeeded") > 5, what="some results")
         client.results(running)
 
         with Failing(life.server.process.pid, "pread64,sendfile", "EIO", laid_out, data / "log" / "00000001.seg"):
             for batch in (ended, running):
                 assert read(client, batch) == "refused or cut"
-            other = create(client, 3000, 5)
-            api.wait_for(lambda: is_ended(client, other) and is_ended(client, running), what="the others")
+            other = work.create(client, 3000, 5)
+            api.wait_for(lambda: state(client, other) == "ended" and state(client, running) == "ended", what="the others")
         for batch in (ended, running, other):
             client.results(batch)
-        assert client.look(other)["shown"]["counts"]["succeeded"] == 5
+        assert count(client, other, "succeeded") == 5
         life.model.control(latency_ms=5)
-        end_well(life, client)
+        work.end_well(client)
 
 
 def test_requests_that_cannot_be_read_fail_and_others_go_on(life):
     life = life()
+    work = Work(life)
     life.start()
     life.model.control(latency_ms=100)
     with life.client() as client:
-        batch = create(client, 10_000, MANY)
-        api.wait_for(lambda: client.look(batch)["shown"]["counts"]["succeeded"] > 5, what="some results")
+        batch = work.create(client, 10_000, MANY)
+        api.wait_for(lambda: count(client, batch, "succeeded") > 5, what="some results")
         body, = (path for path in (life.server.data / "bodies").iterdir() if path.suffix != ".seg")
         with Failing(life.server.process.pid, "pread64", "EIO", body):
-            other = create(client, 3000, 30)
-            api.wait_for(lambda: is_ended(client, batch) and is_ended(client, other), what="the end")
-        assert client.look(other)["shown"]["counts"]["succeeded"] == 30
+            other = work.create(client, 3000, 30)
+            api.wait_for(lambda: state(client, batch) == "ended" and state(client, other) == "ended", what="the end")
+        assert count(client, other, "succeeded") == 30
         counts = client.look(batch)["shown"]["counts"]
         assert counts["succeeded"] > 5 and counts["succeeded"] + counts["failed"] == MANY
         lines = client.http.get(f"/sheaf/v1/batches/{batch}/results").text.splitlines()
         assert sum("The stored request is damaged" in line for line in lines) == counts["failed"]
-        end_well(life, client)
+        work.end_well(client)
 
 
 def read(client: Client, batch: str) -> str:
     """Outside of the history: here a 500 is what should come."""
-    import httpx
     try:
         answer = client.http.get(f"/sheaf/v1/batches/{batch}/results")
     except httpx.TransportError:

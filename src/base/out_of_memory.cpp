@@ -12,13 +12,19 @@ namespace {
 
 std::terminate_handler other_ends = nullptr;
 
-[[noreturn]] void end() {
+bool is_for_want_of_memory(const std::exception_ptr& thrown) {
+    if (!thrown) return false;
     try {
-        if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
+        std::rethrow_exception(thrown);
     } catch (const std::bad_alloc&) {
-        end_for_want_of_memory();
+        return true;
     } catch (...) {
+        return false;
     }
+}
+
+[[noreturn]] void end() {
+    if (is_for_want_of_memory(std::current_exception())) end_for_want_of_memory();
     if (other_ends != nullptr) other_ends();
     std::abort();
 }

@@ -113,14 +113,14 @@ def test_idle_connections_leave_descriptors_to_the_work(life):
 
 
 class Memory:
-    """What tells failing_malloc.c which allocations fail."""
+    """What tells failing_malloc.cpp which allocations fail."""
 
     def __init__(self, folder: Path) -> None:
         self.file, self.library = folder / "memory", folder / "failing_malloc.so"
         self.file.write_bytes(bytes(4096))
         self.map = mmap.mmap(os.open(self.file, os.O_RDWR), 4096)
-        subprocess.run(["clang-19", "-shared", "-fPIC", "-O1", "-o", str(self.library),
-                        str(ROOT / "tests" / "support" / "failing_malloc.c")], check=True)
+        subprocess.run(["clang++-19", "-std=c++20", "-shared", "-fPIC", "-O1", "-o", str(self.library),
+                        str(ROOT / "tests" / "support" / "failing_malloc.cpp")], check=True)
 
     @property
     def prefix(self) -> tuple[str, ...]:

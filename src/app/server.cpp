@@ -13,6 +13,7 @@
 
 #include "app/engine.h"
 #include "app/keys.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/out_of_memory.h"
 
@@ -117,6 +118,9 @@ int complain(const Error& error) {
 int serve(const Config& set) {
     log::set_level(set.log_level);
     end_when_out_of_memory();
+    // OpenSSL makes itself ready at its first use, once: were there no memory then, no key could ever be
+    // checked.
+    (void)sha256({});
     std::signal(SIGPIPE, SIG_IGN);
     const Config config = with_descriptors_left(set, raise_descriptor_limit());
     const auto address = parse_address(config.listen);

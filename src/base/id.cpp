@@ -1,9 +1,10 @@
 #include "base/id.h"
 
+#include <cerrno>
 #include <charconv>
 
 #include <fmt/format.h>
-#include <openssl/rand.h>
+#include <sys/random.h>
 
 #include "base/check.h"
 
@@ -16,8 +17,15 @@ constexpr std::uint32_t kOrdinalMask = (1U << 20) - 1;
 }  // namespace
 
 void fill_random(void* bytes, std::size_t count) {
-    CHECK(RAND_bytes(static_cast<unsigned char*>(bytes), static_cast<int>(count)) == 1,
-          "the operating system has no randomness to give");
+    // The system's own, which needs no memory.
+    auto* at = static_cast<unsigned char*>(bytes);
+    while (count > 0) {
+        const auto got = ::getrandom(at, count, 0);
+        CHECK(got > 0 || errno == EINTR, "the operating system has randomness to give");
+        if (got < 0) continue;
+        at += got;
+        count -= static_cast<std::size_t>(got);
+    }
 }
 
 RawId make_raw_id(Timestamp now) {

@@ -33,8 +33,7 @@ def life(build_dir, tmp_path):
     release = ROOT / "build" / "release" / "sheaf"
     if not release.exists():
         pytest.skip("there is no release build")
-    with Life(build_dir.resolve(), tmp_path) as made:
-        made.server.binary = release
+    with Life(build_dir.resolve(), tmp_path, program=release) as made:
         yield made
 
 
@@ -134,6 +133,15 @@ class Memory:
         return struct.unpack_from("Q", self.map, 16)[0]
 
 
+def has_ended(process: subprocess.Popen) -> bool:
+    """Or is about to, of what was done to it until now."""
+    try:
+        process.wait(0.1)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("every, bytes_min", [(3, 4096), (40, 512), (211, 0), (1500, 0)])
 def test_without_memory_a_call_is_refused_or_the_server_ends_and_nothing_is_lost(life, tmp_path, every, bytes_min):
     memory = Memory(tmp_path)
@@ -154,7 +162,7 @@ def test_without_memory_a_call_is_refused_or_the_server_ends_and_nothing_is_lost
                 is_done = scenario.run(client)
                 time.sleep(0.02)
             memory.fail(0, 0)
-        if life.server.process.poll() is not None:
+        if has_ended(life.server.process):
             assert life.server.wait() in (OUT_OF_MEMORY, A_COMMIT_IS_UNKNOWN), life.server.log()
             life.history.mark("kill")
     assert memory.failed > 0

@@ -53,15 +53,15 @@ class Point:
 class Life:
     """A data directory, its model server, and the lives of the server on it."""
 
-    def __init__(self, build: pathlib.Path, folder: pathlib.Path, **settings: object) -> None:
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, *, program: pathlib.Path | None = None, **settings: object) -> None:
+        self.program = program or build / "sheaf"
         self.folder, self.history, self.settings = folder, History(folder / "history.jsonl"), settings
         self.model = ModelServer(build / "model_server", folder, "--ledger", "--latency-ms", 8, "--slots", 12, "--fault", "500:0.03")
-        self.build = build
         self.was_hit = False  # the server went away in the middle of what clients did
 
     def __enter__(self) -> "Life":
         self.model.__enter__()
-        self.server = SheafServer(self.build / "sheaf", self.folder, models=[
+        self.server = SheafServer(self.program, self.folder, models=[
             {"name": "m", "backend": "chat", "urls": [self.model.url], "model": "stand-in", "concurrency": 12,
              "retry_first_wait_ms": 5}], settings=self.settings)
         self.key = self.server.create_key("anna").key

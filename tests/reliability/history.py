@@ -7,12 +7,15 @@ which the ledger of the model server shares.
 import hashlib
 import json
 import re
+import threading
 import time
 from pathlib import Path
 
 import httpx
 
-ANSWER = re.compile(rb"This is an answer to (item-[0-9]+)")
+ANSWER = re.compile(rb"This is an answer to (item-[0-9]+)(?: by (\w+))?")
+CANARY = re.compile(rb"canary-[a-z]+-[0-9a-f]+")
+HEADERS_OF_A_MOMENT = {"date", "x-request-id", "request-id", "content-length", "openai-processing-ms"}
 
 
 class Gone(Exception):
@@ -23,23 +26,38 @@ class History:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
+        self.lock = threading.Lock()
+        self.secrets: dict[str, str] = {}  # by what they are; they are looked for in every answer
 
     def write(self, phase: str, op: str, number: int, **members: object) -> None:
-        entry = {"t": time.monotonic(), "phase": phase, "op": op, "number": number, **members}
-        with self.path.open("a") as out:
-            out.write(json.dumps(entry) + "\n")
+        with self.lock, self.path.open("a") as out:
+            out.write(json.dumps({"t": time.monotonic(), "phase": phase, "op": op, "number": number, **members}) + "\n")
+
+    def next_number(self) -> int:
+        with self.lock:
+            self.count += 1
+            return self.count
 
     def mark(self, op: str, **members: object) -> None:
         """Something that the harness did or found: a kill, a start, that all had time to end."""
-        self.count += 1
-        self.write("ok", op, self.count, **members)
+        self.write("ok", op, self.next_number(), **members)
+
+    def secrets_in(self, content: bytes) -> list[str]:
+        return [name for name, secret in self.secrets.items() if secret.encode() in content]
+
+    def events(self) -> list[dict]:
+        return [json.loads(line) for line in self.path.read_text().splitlines()]
 
 
 class Client:
-    """One client of one server life, whose every call goes into the history."""
+    """One account's client of one life of a server, whose every call goes into the history.
 
-    def __init__(self, history: History, url: str, key: str) -> None:
-        self.history = history
+    `canary` is in all that the account hands over.
+    """
+
+    def __init__(self, history: History, url: str, key: str, account: str = "anna", canary: str = "", node: str = "") -> None:
+        self.history, self.canary = history, canary
+        self.who = {"account": account, "node": node}
         self.http = httpx.Client(base_url=url, timeout=30, trust_env=False,
                                  headers={"x-api-key": key, "authorization": f"Bearer {key}", "anthropic-version": "2023-06-01"})
 
@@ -49,16 +67,17 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.http.close()
 
-    def call(self, op: str, method: str, path: str, asked: dict, see=None, **options: object) -> object:
+    def call(self, op: str, method: str, path: str, asked: dict, see=None, **options: object) -> dict | None:
         """What `see` makes of a good answer; None when it was refused. Raises Gone."""
-        self.history.count += 1
-        number = self.history.count
+        number = self.history.next_number()
+        asked = {**self.who, **asked}
         self.history.write("invoke", op, number, **asked)
         try:
             answer = self.http.request(method, path, **options)
         except httpx.TransportError as error:
             self.history.write("unknown", op, number, why=type(error).__name__, **asked)
             raise Gone from error
+        asked |= self.marks_in(answer)
         if answer.status_code >= 500:
             self.history.write("unknown", op, number, status=answer.status_code, body=answer.text[:500],
                                retry_after=answer.headers.get("retry-after"), **asked)
@@ -70,20 +89,59 @@ class Client:
         self.history.write("ok", op, number, status=answer.status_code, **asked, **seen)
         return seen
 
-    def create_anthropic(self, items: list[str], model_of: dict[str, str] | None = None) -> str | None:
-        """`model_of`: the models of items that are not to go to "m"."""
-        requests = [{"custom_id": item, "params": {"model": (model_of or {}).get(item, "m"), "max_tokens": 16, "messages": [
-            {"role": "user", "content": f"Say it. id={item}"}]}} for item in items]
-        seen = self.call("create", "POST", "/v1/messages/batches", {"items": items, "key": None},
-                         lambda answer: {"batch": answer.json()["id"]}, json={"requests": requests})
+    def marks_in(self, answer: httpx.Response) -> dict:
+        """The canaries and secrets in any byte of it."""
+        content = str(answer.headers).encode() + answer.content
+        canaries, secrets = sorted({found.decode() for found in CANARY.findall(content)}), self.history.secrets_in(content)
+        return ({"canaries": canaries} if canaries else {}) | ({"secrets": secrets} if secrets else {})
+
+    def create(self, dialect: str, items: list[str], method_path: str, key: str | None = None, **options: object) -> str | None:
+        headers = {"idempotency-key": key} if key else {}
+        seen = self.call("create", "POST", method_path, {"items": items, "key": key, "dialect": dialect},
+                         lambda answer: {"batch": answer.json()["batch_id" if dialect == "twelvelabs" else "id"]}, headers=headers, **options)
         return seen and seen["batch"]
 
-    def create_sail(self, items: list[str], key: str) -> str | None:
-        requests = [{"custom_id": item, "params": {"model": "m", "input": f"Say it. id={item}"}} for item in items]
-        seen = self.call("create", "POST", "/sail/v1/batches", {"items": items, "key": key}, lambda answer: {"batch": answer.json()["id"]},
-                         content=json.dumps({"endpoint": "/v1/responses", "requests": requests}),
-                         headers={"idempotency-key": key, "content-type": "application/json"})
-        return seen and seen["batch"]
+    def prompt(self, item: str, faults: dict[str, str] | None = None) -> str:
+        """`faults`: by item, what the model server does to it."""
+        fault = (faults or {}).get(item)
+        return f"Say it. id={item}" + (f" {self.canary}" if self.canary else "") + (f" fault={fault}" if fault else "")
+
+    def create_anthropic(self, items: list[str], faults: dict[str, str] | None = None,
+                         model_of: dict[str, str] | None = None) -> str | None:
+        """`model_of`: the models of items that are not to go to "m"."""
+        requests = [{"custom_id": item, "params": {"model": (model_of or {}).get(item, "m"), "max_tokens": 16, "messages": [
+            {"role": "user", "content": self.prompt(item, faults)}]}} for item in items]
+        return self.create("anthropic", items, "/v1/messages/batches", json={"requests": requests})
+
+    def create_sail(self, items: list[str], key: str | None, faults: dict[str, str] | None = None,
+                    metadata: dict[str, dict] | None = None) -> str | None:
+        """`metadata`: by item, such as where it wants to be told."""
+        requests = [{"custom_id": item, "params": {"model": "m", "input": self.prompt(item, faults)} |
+                     ({"metadata": metadata[item]} if metadata and item in metadata else {})} for item in items]
+        return self.create("sail", items, "/sail/v1/batches", key, json={"endpoint": "/v1/responses", "requests": requests})
+
+    def create_openai(self, items: list[str], key: str | None = None, faults: dict[str, str] | None = None) -> str | None:
+        lines = "".join(json.dumps({"custom_id": item, "method": "POST", "url": "/v1/chat/completions", "body": {
+            "model": "m", "messages": [{"role": "user", "content": self.prompt(item, faults)}]}}) + "\n" for item in items)
+        made = self.call("file", "POST", "/v1/files", {}, lambda answer: {"file": answer.json()["id"]}, data={"purpose": "batch"},
+                         files={"file": (f"asked-{self.canary}.jsonl", lines.encode())})
+        return made and self.create("openai", items, "/v1/batches", key, json={
+            "input_file_id": made["file"], "completion_window": "24h", "endpoint": "/v1/chat/completions"})
+
+    def create_twelvelabs(self, items: list[str], asset: str, key: str | None = None, faults: dict[str, str] | None = None) -> str | None:
+        requests = [{"custom_id": item, "video": {"type": "asset_id", "asset_id": asset},
+                     "prompt": {"input_text": self.prompt(item, faults)}} for item in items]
+        return self.create("twelvelabs", items, "/v1.3/analyze/batches", key, json={
+            "model_name": "v", "analysis_mode": "general", "requests": requests})
+
+    def upload_clip(self, path: Path) -> str:
+        """The asset that is made of it, when it is ready."""
+        with path.open("rb") as file:
+            made = self.call("asset", "POST", "/v1.3/assets", {}, lambda answer: {"asset": answer.json()["_id"]},
+                             data={"method": "direct"}, files={"file": (f"{self.canary}.mp4", file)})
+        while self.call("asset", "GET", f"/v1.3/assets/{made['asset']}", {}, lambda answer: {"is": answer.json()["status"]})["is"] == "processing":
+            time.sleep(0.02)
+        return made["asset"]
 
     def look(self, batch: str) -> dict | None:
         return self.call("look", "GET", f"/sheaf/v1/batches/{batch}", {"batch": batch}, lambda answer: {"shown": answer.json()})
@@ -94,16 +152,55 @@ class Client:
             for text in answer.content.split(b"\n")[:-1]:
                 line = json.loads(text)
                 said = ANSWER.search(text)
-                lines.append({"item": line["custom_id"], "hash": hashlib.sha256(text).hexdigest(), "is_good": is_good(line),
-                              "says": said and said[1].decode()})
+                lines.append({"item": line["custom_id"], "hash": hashlib.sha256(text).hexdigest(), "is_good": is_good(line), "is_failed": is_failed(line),
+                              "says": said and said[1].decode()} | ({"nonce": said[2].decode()} if said and said[2] else {}) | (
+                                  {"task": line["task_id"], "task_ended": line["status"]} if "task_id" in line else {}))
             return {"lines": lines, "is_whole": answer.content == b"" or answer.content.endswith(b"\n")}
         return self.call("results", "GET", f"/sheaf/v1/batches/{batch}/results", {"batch": batch}, see)
 
     def cancel(self, batch: str) -> dict | None:
         return self.call("cancel", "POST", f"/sheaf/v1/batches/{batch}/cancel", {"batch": batch})
 
+    def cancel_sail(self, batch: str) -> dict | None:
+        """What runs is broken off, too."""
+        return self.call("cancel", "POST", f"/sail/v1/batches/{batch}/cancel", {"batch": batch})
+
     def delete(self, batch: str) -> dict | None:
         return self.call("delete", "DELETE", f"/sheaf/v1/batches/{batch}", {"batch": batch})
+
+    def page_through(self, dialect: str, limit: int, between=lambda: None) -> list[str]:
+        """A dialect's own list to its end, by its cursor; `between` is done after each page."""
+        path, cursor, rows = {"sheaf": ("/sheaf/v1/batches", "after", "batches"), "openai": ("/v1/batches", "after", "data"),
+                              "anthropic": ("/v1/messages/batches", "after_id", "data"),
+                              "sail": ("/sail/v1/batches", "before_id", None)}[dialect]
+        began, found = time.monotonic(), []
+        hint = {"user-agent": "OpenAI/Python 1.0"} if dialect == "openai" else {}
+        while True:
+            asked = {"limit": limit} | ({cursor: found[-1]} if found else {})
+            seen = self.call("page", "GET", path, asked, lambda answer: {"ids": [
+                batch["id"] for batch in (answer.json()[rows] if rows else answer.json())]}, params=asked, headers=hint)
+            if seen is None or not seen["ids"]:
+                break
+            found += seen["ids"]
+            between()
+        self.history.mark("paged", **self.who, list=dialect, ids=found, began=began)
+        return found
+
+    def ask_for_anothers(self, method: str, path: str, theirs: str, nobodys: str, when: str) -> None:
+        """`ID` in the path stands for another account's id, and then for one that never was."""
+        def answer_to(id: str) -> list:
+            answer = self.http.request(method, path.replace("ID", id))
+            for mark, found in self.marks_in(answer).items():
+                marks.setdefault(mark, []).extend(found)
+            headers = {name: value for name, value in answer.headers.items() if name not in HEADERS_OF_A_MOMENT}
+            body = re.sub(r"req_\w+", "REQUEST", answer.text.replace(id, "ID"))
+            return [answer.status_code, headers, body]
+        marks: dict[str, list] = {}
+        try:
+            seen = {"theirs": answer_to(theirs), "nobodys": answer_to(nobodys)}
+        except httpx.TransportError as error:
+            raise Gone from error
+        self.history.mark("not_yours", **self.who, call=f"{method} {path} {when}", **seen, **marks)
 
     def list(self) -> list[str]:
         found: list[str] = []
@@ -117,7 +214,18 @@ class Client:
 
 
 def is_good(line: dict) -> bool:
-    """Of a line of Anthropic's or Sail's."""
+    """Of a line of any dialect."""
     if "result" in line:
         return line["result"]["type"] == "succeeded"
-    return line.get("status", "").upper() == "COMPLETED"
+    if "response" in line:
+        return line["error"] is None and line["response"]["status_code"] == 200
+    return line.get("status", "").upper() in ("COMPLETED", "READY")
+
+
+def is_failed(line: dict) -> bool:
+    """Neither good, nor canceled or expired before it ran."""
+    if "result" in line:
+        return line["result"]["type"] == "errored"
+    if "response" in line:
+        return not is_good(line) and (line["error"] or {}).get("code") not in ("batch_cancelled", "batch_expired")
+    return line.get("status", "").upper() == "FAILED"

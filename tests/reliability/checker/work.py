@@ -1,0 +1,87 @@
+"""What the model server was asked for, and what became of its answers."""
+from .world import World
+
+EXTRA_RUNS_MAX = 2
+# Documented in docs/operations.md: what a model server says and Sheaf makes of it.
+OVERLOADED = (429, 503, 529)
+BROKEN = (500, 502, 504, 307)
+OUT_AFTER, OUTAGES_MAX = 3, 16
+CLOCK_STEP_S = 0.05
+SLACK_S = 0.1  # for a call that was on its way when the end became known
+
+
+def answers_have_a_source(world: World):
+    """I9: a good line says what the model server answered to that very item."""
+    for batch in world.batches.values():
+        for line in batch.readings[-1]["lines"] if batch.readings else []:
+            if not line["is_good"]:
+                continue
+            if line["says"] != line["item"]:
+                yield f"{batch.id}: {line['item']} has the answer to {line['says']}"
+            if not any(attempt["status"] == 200 and attempt.get("nonce") == line.get("nonce") for attempt in world.attempts[line["item"]]):
+                yield f"{batch.id}: {line['item']} has an answer that no model server gave"
+
+
+def failures_have_a_reason(world: World):
+    """I9: what failed was asked, and no answer to it was good."""
+    for batch in world.accepted():
+        for line in batch.readings[-1]["lines"] if batch.readings else []:
+            attempts = world.attempts[line["item"]]
+            if line.get("is_failed") and (not attempts or any(attempt["status"] == 200 for attempt in attempts)):
+                yield f"{batch.id}: {line['item']} failed, and was answered {[attempt['status'] for attempt in attempts]}"
+
+
+def retries_are_bounded(world: World):
+    """I10, I26: an item is asked as often as it may be, and once more for each life of the server and each extra run."""
+    most = world.attempts_max + len(world.kills) + EXTRA_RUNS_MAX
+    excused = tries_that_do_not_count(world)
+    for item, attempts in world.attempts.items():
+        counted = [attempt for attempt in attempts if attempt["status"] not in OVERLOADED]
+        count = len(counted) - min(OUTAGES_MAX, sum(id(attempt) in excused for attempt in counted))
+        if count > most:
+            yield f"{item} was asked {count} times"
+        good = sum(attempt["status"] == 200 for attempt in attempts)
+        if good > 1 + len(world.kills) + EXTRA_RUNS_MAX:
+            yield f"{item} was answered well {good} times"
+
+
+def tries_that_do_not_count(world: World) -> set[int]:
+    """Those that broke when so many in a row had broken that the model server counts as out."""
+    excused, broken_in_a_row = set(), 0
+    for attempt in sorted((each for tries in world.attempts.values() for each in tries), key=lambda each: each.get("ended_us", each["arrived_us"])):
+        broken_in_a_row = broken_in_a_row + 1 if attempt["status"] < 0 or attempt["status"] in BROKEN else 0
+        if broken_in_a_row >= OUT_AFTER:
+            excused.add(id(attempt))
+    return excused
+
+
+def waits_are_kept(world: World):
+    """I10: what is told to come again later does."""
+    for item, attempts in world.attempts.items():
+        for before, after in zip(attempts, attempts[1:]):
+            early = before["ended_us"] / 1e6 + before["retry_after_s"] - after["arrived_us"] / 1e6 if "retry_after_s" in before else 0
+            killed = any(before["arrived_us"] / 1e6 < kill["t"] < after["arrived_us"] / 1e6 for kill in world.kills)
+            if early > CLOCK_STEP_S and not killed:
+                yield f"{item} was asked {early:.3f} s before it was to come again"
+
+
+def no_work_after_the_end(world: World):
+    """I11: nothing is asked for a batch that has ended or was deleted."""
+    for batch in world.accepted():
+        ends = [look["t"] for look in batch.looks if look["shown"]["state"] == "ended"]
+        ends += [batch.deleted_at] if batch.deleted_at is not None else []
+        for item in batch.created["items"] if ends else []:
+            late = [attempt for attempt in world.attempts[item] if attempt["arrived_us"] / 1e6 > min(ends) + SLACK_S]
+            if late:
+                yield f"{item} was asked {late[0]['arrived_us'] / 1e6 - min(ends):.3f} s after {batch.id} was over"
+
+
+def usage_is_of_results(world: World):
+    """I15: a batch's usage is that of its good lines, each once."""
+    for batch in world.batches.values():
+        if not batch.last or batch.last["state"] != "ended" or batch.created is None:
+            continue
+        ids = batch.created["items"]
+        tokens = {attempt["prompt_tokens"] for item in ids for attempt in world.attempts[item] if attempt["status"] == 200}
+        if len(tokens) == 1 and batch.last["usage"]["input_tokens"] != tokens.pop() * batch.last["counts"]["succeeded"]:
+            yield f"{batch.id} used {batch.last['usage']['input_tokens']} tokens for {batch.last['counts']['succeeded']} results"

@@ -46,20 +46,29 @@ class Stage:
         self.model.__enter__()
         self.sink.__enter__()
         self.model.led_to = self.sink.led_to = self.trap.url("/trap")
-        self.server = SheafServer(self.build / "sheaf", self.folder, limits=self.limits, models=self.models(), settings=self.settings())
+        self.start_servers()
         self.keys, self.canaries = {}, {}
         for name in self.names:
-            self.keys[name] = self.server.create_key(name).key
+            self.keys[name] = self.create_key(name)
             self.canaries[name] = f"canary-{name}-{self.dice.getrandbits(128):032x}"
             self.history.secrets[f"the key of {name}"] = self.keys[name]
             self.history.mark("account", account=name, canary=self.canaries[name])
-        self.server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.server.kill()
+        self.stop_servers()
         for part in (self.sink, self.model, self.trap):
             part.__exit__()
+
+    def start_servers(self) -> None:
+        self.server = SheafServer(self.build / "sheaf", self.folder, limits=self.limits, models=self.models(), settings=self.settings())
+        self.server.start()
+
+    def create_key(self, account: str) -> str:
+        return self.server.create_key(account).key
+
+    def stop_servers(self) -> None:
+        self.server.kill()
 
     def models(self) -> list[dict]:
         named = {"backend": "chat", "urls": [self.model.url], "model": "stand-in", "protocols": ["chat", "messages", "responses"]}
@@ -81,8 +90,8 @@ class Stage:
     def faults(self, items: list[str], kinds: list[str], share: float = 1) -> dict[str, str]:
         return {item: self.dice.choice(kinds) for item in items if self.dice.random() < share}
 
-    def client(self, account: str = "anna") -> Client:
-        return Client(self.history, self.server.url, self.keys[account], account, self.canaries[account])
+    def client(self, account: str = "anna", node: str = "", server: SheafServer | None = None) -> Client:
+        return Client(self.history, (server or self.server).url, self.keys[account], account, self.canaries[account], node)
 
     def kill_and_start(self) -> None:
         self.history.mark("kill")

@@ -1,7 +1,8 @@
 """What the model server was asked for, and what became of its answers."""
 from .world import World
 
-EXTRA_RUNS_MAX = 2
+EXTRA_RUNS_MAX = 2  # of one item
+ITEMS_OF_AN_EXTRA_RUN = 50
 # Documented in docs/operations.md: what a model server says and Sheaf makes of it.
 OVERLOADED = (429, 503, 529)
 BROKEN = (500, 502, 504, 307)
@@ -63,6 +64,16 @@ def waits_are_kept(world: World):
             killed = any(before["arrived_us"] / 1e6 < kill["t"] < after["arrived_us"] / 1e6 for kill in world.kills)
             if early > CLOCK_STEP_S and not killed:
                 yield f"{item} was asked {early:.3f} s before it was to come again"
+
+
+def a_kill_doubles_what_was_under_way(world: World):
+    """I26: of all items no more are answered twice than were under way when the server was killed."""
+    for event in world.all("slots"):
+        good = [sum(attempt["status"] == 200 for attempt in attempts) for attempts in world.attempts.values()]
+        again = sum(count - 1 for count in good if count > 1)
+        most = event["count"] * (len(world.kills) + 1) + len(good) // ITEMS_OF_AN_EXTRA_RUN
+        if again > most:
+            yield f"{again} answers were for items that had one, and {len(world.kills)} kills explain {most}"
 
 
 def no_work_after_the_end(world: World):

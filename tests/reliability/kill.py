@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Kills a server at its durable system calls, and makes them fail, and lets the checker judge what clients saw.
 
-    kill.py --build-dir build/release [--points N] [--seed S] [--keep DIR]
+    kill.py --build-dir build/release [--points N | --random N] [--seed S] [--keep DIR]
 
 First the reference life is run once with every call counted. Then, for each point: one call of one kind is chosen by the seed,
 the life runs with SIGKILL, EIO or ENOSPC at that call (strace -e inject), the server is started again without, the rest of the
 life runs, and the checker looks at its history. The last line is "N passed, N failed". A point that failed prints its seed.
+
+With --random the server is killed N times at random moments instead, while it runs batches of thousands (lives/crowd.py).
 """
 import argparse
 import collections
@@ -25,7 +27,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 from checker import INVARIANTS, check  # noqa: E402
 from history import Client, Gone, History  # noqa: E402
+from lives import crowd  # noqa: E402
 from model_server_process import ModelServer  # noqa: E402
+from play import play  # noqa: E402
 from scenario import Scenario  # noqa: E402
 from sheaf_server import SheafServer  # noqa: E402
 
@@ -181,14 +185,29 @@ class Campaign:
         return point, found
 
 
+def kill_at_random(build: pathlib.Path, kills: int, seed: int, keep: pathlib.Path | None) -> int:
+    lives = -(-kills // crowd.KILLS)
+    failed = 0
+    for number in range(lives):
+        if found := play(build, "crowd", seed + number, keep):
+            failed += 1
+            print(f"--random {crowd.KILLS} --seed {seed + number}:\n  " + "\n  ".join(found[:10]), flush=True)
+    print(f"seed {seed}: {lives * crowd.KILLS} kills, {crowd.ITEMS} items each time {crowd.KILLS} of them, {len(INVARIANTS)} invariants")
+    print(f"{lives - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build-dir", type=pathlib.Path, default=pathlib.Path("build/release"))
     parser.add_argument("--points", type=int, default=100)
+    parser.add_argument("--random", type=int, metavar="N", help="so many kills at random moments under load, and no points")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--keep", type=pathlib.Path, help="where the history and the ledger of points that failed are left")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
+    if arguments.random:
+        return kill_at_random(arguments.build_dir, arguments.random, seed, arguments.keep)
     started = time.monotonic()
     failed = 0
     effects: collections.Counter = collections.Counter()

@@ -38,7 +38,6 @@ def run(build: pathlib.Path, folder: pathlib.Path, seed: int) -> list[str]:
 
 
 def live(server: SheafServer, key: str, history: History, dice: random.Random) -> None:
-    history.mark("slots", count=SLOTS)
     items = [f"item-{number:07}" for number in range(ITEMS)]
     with Client(history, server.url, key) as client:
         batch = client.create_anthropic(items)

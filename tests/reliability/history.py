@@ -146,7 +146,8 @@ class Client:
     def look(self, batch: str) -> dict | None:
         return self.call("look", "GET", f"/sheaf/v1/batches/{batch}", {"batch": batch}, lambda answer: {"shown": answer.json()})
 
-    def results(self, batch: str) -> dict | None:
+    def results(self, batch: str, follow: bool = False) -> dict | None:
+        """`follow`: each line as it comes, until the batch has ended."""
         def see(answer: httpx.Response) -> dict:
             lines = []
             for text in answer.content.split(b"\n")[:-1]:
@@ -156,7 +157,8 @@ class Client:
                               "says": said and said[1].decode()} | ({"nonce": said[2].decode()} if said and said[2] else {}) | (
                                   {"task": line["task_id"], "task_ended": line["status"]} if "task_id" in line else {}))
             return {"lines": lines, "is_whole": answer.content == b"" or answer.content.endswith(b"\n")}
-        return self.call("results", "GET", f"/sheaf/v1/batches/{batch}/results", {"batch": batch}, see)
+        return self.call("results", "GET", f"/sheaf/v1/batches/{batch}/results", {"batch": batch}, see,
+                         params={"follow": "true"} if follow else {})
 
     def cancel(self, batch: str) -> dict | None:
         return self.call("cancel", "POST", f"/sheaf/v1/batches/{batch}/cancel", {"batch": batch})

@@ -42,6 +42,7 @@ def life(stage: Stage) -> None:
         ask_for_annas(bob, annas | what_came_of(anna, annas), "when it has ended")
         page_while_others_come_and_go(stage, cleo)
         create_at_once(stage, cleo, cleo.upload_clip(clip))
+        create_under_one_key_at_once(stage)
         look_at_counters(stage, bob)
     stage.kill_and_start()
     stage.settle_all()
@@ -117,6 +118,17 @@ def create_at_once(stage: Stage, client, asset: str) -> None:
     if not made:
         raise AssertionError("no batch was taken")
     wait_until(lambda: all(client.look(batch)["shown"]["state"] == "ended" for batch in made))
+
+
+def create_under_one_key_at_once(stage: Stage) -> None:
+    items = stage.items(2)
+
+    def create(_: int) -> None:
+        with stage.client("cleo") as own:
+            own.create_sail(items, "a-key-in-a-rush")
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(create, range(AT_ONCE)))
 
 
 def look_at_counters(stage: Stage, client) -> None:

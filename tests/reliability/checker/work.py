@@ -7,7 +7,7 @@ OVERLOADED = (429, 503, 529)
 BROKEN = (500, 502, 504, 307)
 OUT_AFTER, OUTAGES_MAX = 3, 16
 CLOCK_STEP_S = 0.05
-WRITTEN_WITHIN_S = 1
+WRITTEN_WITHIN_S = WAKES_WITHIN_S = 1
 SLACK_S = 0.1  # for a call that was on its way when the end became known
 
 
@@ -71,9 +71,9 @@ def what_was_written_is_not_asked_again(world: World):
     for item, attempts in world.attempts.items():
         good = [attempt for attempt in attempts if attempt["status"] == 200]
         for before, after in zip(good, good[1:]):
-            ended, again = before.get("ended_us", before["arrived_us"]) / 1e6, after["arrived_us"] / 1e6
-            is_killed = any(ended - CLOCK_STEP_S < kill["t"] < ended + WRITTEN_WITHIN_S for kill in world.kills)
-            if again > ended + SLACK_S and not is_killed:
+            began, ended, again = before["arrived_us"] / 1e6, before.get("ended_us", before["arrived_us"]) / 1e6, after["arrived_us"] / 1e6
+            is_killed = any(began - CLOCK_STEP_S < kill["t"] < ended + WRITTEN_WITHIN_S for kill in world.kills)
+            if again > ended + SLACK_S and not is_killed and not is_of_one_who_wakes(world, again):
                 yield f"{item} was asked {again - ended:.3f} s after it was answered well"
     for batch in world.accepted():
         read_at: dict[str, float] = {}
@@ -81,8 +81,18 @@ def what_was_written_is_not_asked_again(world: World):
             for line in reading["lines"]:
                 read_at.setdefault(line["item"], reading["t"])
         for item, t in read_at.items():
-            if late := [attempt for attempt in world.attempts[item] if attempt["arrived_us"] / 1e6 > t]:
+            if late := attempts_after(world, item, t):
                 yield f"{item} was asked {late[0]['arrived_us'] / 1e6 - t:.3f} s after its line was read"
+
+
+def attempts_after(world: World, item: str, t: float) -> list[dict]:
+    return [attempt for attempt in world.attempts[item]
+            if attempt["arrived_us"] / 1e6 > t and not is_of_one_who_wakes(world, attempt["arrived_us"] / 1e6)]
+
+
+def is_of_one_who_wakes(world: World, t: float) -> bool:
+    """A node that was stopped does not know at once that others have taken its work; what comes of it is refused."""
+    return any(wake["t"] - CLOCK_STEP_S < t < wake["t"] + WAKES_WITHIN_S for wake in world.all("wake"))
 
 
 def no_work_after_the_end(world: World):
@@ -91,8 +101,7 @@ def no_work_after_the_end(world: World):
         ends = [look["t"] for look in batch.looks if look["shown"]["state"] == "ended"]
         ends += [batch.deleted_at] if batch.deleted_at is not None else []
         for item in batch.created["items"] if ends else []:
-            late = [attempt for attempt in world.attempts[item] if attempt["arrived_us"] / 1e6 > min(ends) + SLACK_S]
-            if late:
+            if late := attempts_after(world, item, min(ends) + SLACK_S):
                 yield f"{item} was asked {late[0]['arrived_us'] / 1e6 - min(ends):.3f} s after {batch.id} was over"
 
 

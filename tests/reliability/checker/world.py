@@ -45,7 +45,7 @@ class World:
         for event in events:
             event["asked_at"] = asked.get(event["number"], event["t"])
         self.creates = self.all("create")
-        self.kills = self.all("kill")
+        self.kills = self.all("kill") + self.all("stall")
         self.settled_at = next((event["t"] for event in events if event["op"] == "settled"), None)
         self.canonical = {event["batch"]: event["shown"]["id"] for event in events if event["op"] == "look" and event["phase"] == "ok"}
         for event in events:

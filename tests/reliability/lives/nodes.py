@@ -1,7 +1,9 @@
-"""Two nodes on one PostgreSQL: each is asked for what the other has just told; one of them is killed."""
+"""Two nodes on one PostgreSQL: each is asked for what the other has just told; one of them is killed, or stopped until its work is done
+by the other, and then goes on."""
 import itertools
 import json
 import pathlib
+import signal
 import time
 
 from postgres_server import PostgresServer
@@ -61,10 +63,20 @@ def life(stage: NodesStage) -> None:
         two.results(deleted)
         read_by_turns(one, two, [kept, canceled], lambda: False, stage.dice.uniform(0, 0.3))
         two.page_through("sheaf", 1)
-        stage.history.mark("kill")
-        stage.nodes["two"].kill()
+        is_frozen = stage.dice.random() < 0.5
+        if is_frozen:
+            stage.history.mark("stall")
+            stage.nodes["two"].signal(signal.SIGSTOP)
+        else:
+            stage.history.mark("kill")
+            stage.nodes["two"].kill()
         wait_until(lambda: all(one.look(batch)["shown"]["state"] == "ended" for batch in (kept, canceled)), ENDS_WITHIN_S)
-        stage.nodes["two"].start()
+        if is_frozen:
+            stage.history.mark("wake")
+            stage.nodes["two"].signal(signal.SIGCONT)
+            time.sleep(0.5)
+        else:
+            stage.nodes["two"].start()
     with stage.client_of("two") as two, stage.client_of("one") as one:
         stage.history.mark("settled")
         for client in (two, one):

@@ -35,9 +35,22 @@ class PostgresServer:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
 
+    def run(self, name: str, *arguments: object) -> None:
+        subprocess.run([program(name), *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       cwd=self.folder, **self.as_user)
+
     def start(self) -> "PostgresServer":
-        subprocess.run([program("initdb"), "-D", self.folder / "data", "-U", "test", "--auth=trust", "--no-sync"], check=True,
-                       stdout=subprocess.DEVNULL, cwd=self.folder, **self.as_user)
+        self.run("initdb", "-D", self.folder / "data", "-U", "test", "--auth=trust", "--no-sync")
+        return self.serve()
+
+    def follow(self, other: "PostgresServer", lag_ms: int) -> "PostgresServer":
+        """As a replica, which shows what the other has that much later."""
+        self.run("pg_basebackup", "-D", self.folder / "data", "-R", "-d", other.url, "-c", "fast", "--no-sync")
+        with (self.folder / "data" / "postgresql.auto.conf").open("a") as settings:
+            settings.write(f"recovery_min_apply_delay = '{lag_ms}ms'\n")
+        return self.serve()
+
+    def serve(self) -> "PostgresServer":
         log = open(self.folder / "log", "wb")
         with log:
             self.process = subprocess.Popen(

@@ -130,12 +130,13 @@ TEST_P(BatchesConformance, AnotherAccountSeesNothing) {
     EXPECT_EQ(batches().read_item_body(batch.id().item(1)).error().code, ErrorCode::not_found);
 }
 
-TEST_P(BatchesConformance, TheLimitOnActiveBatchesCountsUnfinishedOnesOfTheAccount) {
+TEST_P(BatchesConformance, TheLimitOnActiveBatchesCountsUnfinishedOnesOfTheAccountAndDialect) {
     const ABatch first = ABatch(1).with_active_max(2);
     created(first);
     created(ABatch(1).with_active_max(2));
     created(ABatch(1).of_kind(core::BatchKind::task).with_active_max(2));
     created(ABatch(1).of(kBob).with_active_max(1));
+    created(ABatch(1).in("another").with_active_max(1));
     EXPECT_EQ(ABatch(1).with_active_max(2).create(store()).error().code, ErrorCode::exhausted);
     created(ABatch(1).with_active_max(0));
     run_to_the_end(first.id());

@@ -24,6 +24,15 @@ def test_the_limit_of_active_batches_holds_in_a_rush(slow, media):
     assert api.count_batches(slow.client) == 5
 
 
+def test_batches_of_another_vendor_take_no_place_of_the_limit(make_server, account_of, media):
+    account = account_of(make_server(models=[scripted_model(), {"name": "practice", "backend": "scripted", "delay_ms": 60_000}],
+                                     limits={"active_batches_max": 1}))
+    other = account.client.post(f"{account.server.url}/v1/messages/batches", json={"requests": [
+        {"custom_id": "a", "params": {"model": "practice", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}}]})
+    assert other.status_code == 200, other.text
+    api.create_batch(account.client, api.general_batch(1, account.asset(media.clip)))
+
+
 def test_one_of_many_cancels_and_deletes_wins_and_the_rest_are_told(slow, media):
     asset_id = slow.asset(media.clip)
     batch = api.create_batch(slow.client, api.general_batch(6, asset_id))

@@ -90,7 +90,7 @@ public:
             return fail(ErrorCode::conflict, "a batch of this id is there already");
         }
         if (draft.active_max > 0 && stored.batch.kind == core::BatchKind::batch &&
-            count_active(stored.batch.account) >= draft.active_max) {
+            count_active(stored.batch) >= draft.active_max) {
             return fail(ErrorCode::exhausted, "too many batches are active already");
         }
         if (draft.idempotency && draft.idempotency_replaces) {
@@ -450,10 +450,12 @@ private:
         }
     }
 
-    std::uint32_t count_active(const AccountId& account) const {
+    // Of the same account and dialect.
+    std::uint32_t count_active(const core::Batch& like) const {
         std::uint32_t count = 0;
         for (const auto& [id, stored] : state_->batches) {
-            if (stored.batch.account == account && stored.batch.kind == core::BatchKind::batch &&
+            if (stored.batch.account == like.account && stored.batch.dialect == like.dialect &&
+                stored.batch.kind == core::BatchKind::batch &&
                 stored.batch.state != core::BatchState::ended) {
                 ++count;
             }

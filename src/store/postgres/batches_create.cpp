@@ -49,7 +49,7 @@ Result<> copy_items(Connection& db, std::int64_t number, const BatchDraft& draft
 }
 
 Result<> check_active(Connection& db, const BatchDraft& draft) {
-    auto rows = db.query(sql::kCountActive, Text{draft.batch.account.name});
+    auto rows = db.query(sql::kCountActive, Text{draft.batch.account.name}, Text{draft.batch.dialect});
     if (!rows) return std::unexpected(rows.error());
     (void)rows->next();
     if (rows->number(0) < draft.active_max) return {};

@@ -52,7 +52,7 @@ inline constexpr const char* kNextBatch = "SELECT nextval(pg_get_serial_sequence
 // The creates of an account that has a limit go one after another.
 inline constexpr const char* kLockAccount = "SELECT pg_advisory_xact_lock($1)";
 inline constexpr const char* kCountActive =
-    "SELECT count(*) FROM batches WHERE account = $1 AND kind = 0 AND state < 3";
+    "SELECT count(*) FROM batches WHERE account = $1 AND dialect = $2 AND kind = 0 AND state < 3";
 inline constexpr const char* kInsertBatch =
     "INSERT INTO batches(number, id, account, dialect, kind, model, tag, state, end_reason, queued, "
     "created_at, "

@@ -53,7 +53,7 @@ Result<> replace_idempotent(Tx& tx, const IdempotencyRecord& record) {
 
 Result<> check_active(Tx& tx, const BatchDraft& draft) {
     if (draft.active_max == 0 || draft.batch.kind != core::BatchKind::batch) return {};
-    auto rows = tx.db.query(sql::kCountActive, draft.batch.account.name);
+    auto rows = tx.db.query(sql::kCountActive, draft.batch.account.name, draft.batch.dialect);
     if (!rows) return std::unexpected(rows.error());
     if (const auto more = rows->next(); !more) return std::unexpected(more.error());
     if (rows->number(0) < draft.active_max) return {};

@@ -34,7 +34,7 @@ inline constexpr const char* kReleaseSavepoint = "RELEASE work";
 // Batches.
 inline constexpr const char* kFindBatch = "SELECT " SHEAF_BATCH_COLUMNS " FROM batches b WHERE b.id = ?1";
 inline constexpr const char* kCountActive =
-    "SELECT count(*) FROM batches WHERE account = ?1 AND kind = 0 AND state < 3";
+    "SELECT count(*) FROM batches WHERE account = ?1 AND dialect = ?2 AND kind = 0 AND state < 3";
 inline constexpr const char* kInsertBatch =
     "INSERT INTO batches(id, account, dialect, kind, model, tag, state, end_reason, cursor, queued, running, "
     "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_start, body_bytes, "

@@ -156,6 +156,11 @@ def go_on_after_a_cancel(events, ledger, deliveries):
     events.insert(4, event(4.5, "cancel", batch="b", node="one"))
 
 
+def expire_what_was_canceled(events, ledger, deliveries):
+    events.insert(6, event(6.5, "cancel", batch="b", node="one"))
+    events[7]["shown"] |= {"end_reason": "expired", "expires_at": "2026-06-18T10:02:00.000Z"}
+
+
 def show_a_deleted_batch(events, ledger, deliveries):
     events.insert(7, event(7.5, "delete", batch="b", node="one"))
 
@@ -348,7 +353,8 @@ BROKEN = [
     (invent_an_answer, "answers_have_a_source"), (ask_without_end, "retries_are_bounded"),
     (answer_twice_without_a_reason, "retries_are_bounded"), (ask_again_what_was_answered, "what_was_written_is_not_asked_again"),
     (ask_again_what_was_read, "what_was_written_is_not_asked_again"), (ask_after_the_end, "no_work_after_the_end"),
-    (go_on_after_a_cancel, "a_cancel_ends_the_batch"), (show_a_deleted_batch, "deleted_means_gone"),
+    (go_on_after_a_cancel, "a_cancel_ends_the_batch"), (expire_what_was_canceled, "a_cancel_ends_the_batch"),
+    (show_a_deleted_batch, "deleted_means_gone"),
     (leave_bytes_of_a_deleted_batch, "deleted_means_gone"), (bill_twice, "usage_is_of_results"), (never_end, "all_ends_in_time"),
     (end_before_the_beginning, "times_are_in_order"), (answer_500, "errors_are_honest"), (refuse_what_is_right, "errors_are_honest"),
     (cut_a_line, "streams_are_whole"),

@@ -104,13 +104,14 @@ def results_are_stable(world: World):
 
 
 def a_cancel_ends_the_batch(world: World):
-    """I12: after an acknowledged cancel a batch is being canceled or over, and it ends as canceled unless all had ended."""
+    """I12: after an acknowledged cancel a batch is being canceled or over, and it ends as canceled unless all had ended, or its time came."""
     for batch in world.batches.values():
         acknowledged = [event["t"] for event in batch.cancels if event["phase"] == "ok"]
         for look in batch.looks if acknowledged else []:
-            if look["t"] > min(acknowledged) and look["shown"]["state"] not in ("canceling", "ended"):
-                yield f"{batch.id} is {look['shown']['state']} after its cancel"
-            if look["shown"]["state"] == "ended" and look["shown"]["end_reason"] == "expired":
+            shown = look["shown"]
+            if look["t"] > min(acknowledged) and shown["state"] not in ("canceling", "ended"):
+                yield f"{batch.id} is {shown['state']} after its cancel"
+            if shown["end_reason"] == "expired" and not (shown.get("expires_at") and shown["ended_at"] >= shown["expires_at"]):
                 yield f"{batch.id} was canceled and says that it expired"
 
 

@@ -9,6 +9,7 @@ changes a header, is an error.
 """
 import argparse
 import json
+import os
 import pathlib
 import re
 import shlex
@@ -40,7 +41,7 @@ def patched_sources(folder: pathlib.Path) -> dict[pathlib.Path, str]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text((ROOT / name).read_text())
     for path in patches().values():
-        done = subprocess.run(["patch", "-p1", "--batch", "--no-backup-if-mismatch", "-d", folder, "-i", path], capture_output=True, text=True)
+        done = subprocess.run(["patch", "-p1", "--fuzz=0", "--batch", "--no-backup-if-mismatch", "-d", folder, "-i", path], capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(f"planted: {path.relative_to(ROOT)} does not apply any more:\n{done.stdout}{done.stderr}")
     return {pathlib.Path(name): (folder / name).read_text() for name in sorted(names)}
@@ -92,7 +93,9 @@ def build_planted(build: pathlib.Path) -> pathlib.Path:
     write_if_new(folder / "build.ninja", ninja_file(build, list(sources)))
     if not (folder / "model_server").is_symlink():
         (folder / "model_server").symlink_to("../model_server")
-    done = subprocess.run(["ninja", "-C", folder], capture_output=True, text=True)
+    # As ./dev build does: else what uses a precompiled header would be compiled anew each time.
+    environment = {**os.environ, "CCACHE_SLOPPINESS": "pch_defines,time_macros,include_file_mtime,include_file_ctime"}
+    done = subprocess.run(["ninja", "-C", folder], capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         raise SystemExit(f"planted: it does not build:\n{done.stdout[-4000:]}")
     return folder / "sheaf"

@@ -1,5 +1,6 @@
 """The lives that show planted bugs: each makes it likely that one kind of mistake shows, and asks the checker."""
 import contextlib
+import functools
 import os
 import pathlib
 import threading
@@ -145,22 +146,20 @@ def power_loss_after_a_failed_sync(stage: Stage) -> None:
     stage.settle_all()
 
 
-@on_a_lossy_disk(latency_s=0.005)
+@on_a_lossy_disk(model={"concurrency": 256})
 def power_loss_in_a_crowd(stage: Stage) -> None:
-    """The power goes while many clients' batches are accepted, leased and ended at once."""
+    """The power goes, again and again, when many clients' batches were accepted and leased at once and none has ended yet."""
     stage.server.restart()
+    stage.model.latency_s = 0.7
 
     def create(items: list[str]) -> None:
-        with contextlib.suppress(Gone), stage.client() as client:
-            for first in range(0, len(items), 4):
-                client.create_sail(items[first:first + 4], None)
-    threads = [threading.Thread(target=create, args=[stage.items(4000)]) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    time.sleep(stage.dice.uniform(0.3, 0.8))
-    cut_power(stage)
-    for thread in threads:
-        thread.join()
+        with stage.client() as client:
+            for item in items:
+                client.create_sail([item], None)
+    for _ in range(6):
+        in_threads([functools.partial(create, stage.items(4)) for _ in range(6)])
+        cut_power(stage)
+    stage.model.latency_s = 0.01
     stage.settle_all()
 
 

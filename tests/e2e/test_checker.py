@@ -333,6 +333,11 @@ def list_one_too_many(events, ledger, deliveries):
     events[10]["page"]["batches"] = [shown("running", running=1) | {"dialect": "openai", "id": id} for id in ("c", "d")]
 
 
+def take_none(events, ledger, deliveries):
+    events.append(event(0.3, "limit", account="cleo", dialect="openai", most=1))
+    events.append(event(5, "create", "refused", items=["item-0000007"], key=None, status=429, body="", account="cleo", dialect="openai"))
+
+
 def show_a_secret(events, ledger, deliveries):
     events[4]["secrets"] = ["the key of anna"]
 
@@ -372,7 +377,7 @@ BROKEN = [
     (show_a_foreign_canary, "nobody_sees_anothers"), (tell_a_foreign_canary, "nobody_sees_anothers"),
     (tell_that_it_is_anothers, "nobody_sees_anothers"), (give_one_batch_to_two, "nobody_sees_anothers"),
     (list_what_is_anothers, "nobody_sees_anothers"), (page_through_what_is_anothers, "nobody_sees_anothers"),
-    (take_one_too_many, "limits_hold"), (list_one_too_many, "limits_hold"), (show_a_secret, "secrets_stay_in"),
+    (take_one_too_many, "limits_hold"), (list_one_too_many, "limits_hold"), (take_none, "limits_hold"), (show_a_secret, "secrets_stay_in"),
     (log_a_secret, "secrets_stay_in"), (follow_a_redirect, "calls_go_where_they_were_sent"),
 ]
 

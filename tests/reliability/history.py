@@ -146,6 +146,11 @@ class Client:
     def look(self, batch: str) -> dict | None:
         return self.call("look", "GET", f"/sheaf/v1/batches/{batch}", {"batch": batch}, lambda answer: {"shown": answer.json()})
 
+    def has_ended(self, batch: str) -> bool:
+        """Or is not found."""
+        seen = self.look(batch)
+        return seen is None or seen["shown"]["state"] == "ended"
+
     def results(self, batch: str, follow: bool = False) -> dict | None:
         """`follow`: each line as it comes, until the batch has ended."""
         def see(answer: httpx.Response) -> dict:

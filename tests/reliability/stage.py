@@ -130,7 +130,7 @@ class Stage:
     def settle(self, account: str, timeout_s: float = 20) -> None:
         """Waits for all of an account's batches to end, and reads all there is."""
         with self.client(account) as client:
-            wait_until(lambda: all(client.look(batch)["shown"]["state"] == "ended" for batch in client.list()), timeout_s)
+            wait_until(lambda: all(client.has_ended(batch) for batch in client.list()), timeout_s)
 
     def read_all(self, account: str) -> None:
         with self.client(account) as client:

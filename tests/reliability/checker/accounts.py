@@ -41,12 +41,16 @@ def secrets_stay_in(world: World):
 
 
 def limits_hold(world: World):
-    """I20: an account never has more unfinished batches than it may."""
+    """I20: an account never has more unfinished batches than it may, and may have some."""
     for limit in world.all("limit"):
         mine = [batch for batch in world.accepted() if batch.created.get("account") == limit["account"]
                 and batch.created.get("dialect") == limit["dialect"]]
         sure = [(batch.created["t"], max(look["asked_at"] for look in batch.looks if look["shown"]["state"] != "ended"))
                 for batch in mine if any(look["shown"]["state"] != "ended" for look in batch.looks)]
+        refused = [event for event in world.all("create", "refused")
+                   if (event.get("account"), event.get("dialect"), event["status"]) == (limit["account"], limit["dialect"], 429)]
+        if refused and not mine:
+            yield f"{limit['account']} was refused all of {len(refused)} batches of {limit['dialect']}, and may have {limit['most']}"
         most = max((sum(begin <= at <= end for begin, end in sure) for at, _ in sure), default=0)
         if most > limit["most"]:
             yield f"{limit['account']} had {most} unfinished batches of {limit['dialect']}, and may have {limit['most']}"

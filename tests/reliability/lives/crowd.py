@@ -53,7 +53,7 @@ def live(server: SheafServer, key: str, history: History, dice: random.Random) -
             if kill == dice.randrange(KILLS):
                 client.results(batch)
     with Client(history, server.url, key) as client:
-        wait_until(lambda: client.look(batch)["shown"]["state"] == "ended", 60)
+        wait_until(lambda: client.has_ended(batch), 60)
         history.mark("settled")
         client.list()
         client.look(batch)

@@ -21,7 +21,7 @@ def life(stage: Stage) -> None:
         begun.append(client.create_openai(items, None, {item: "429" for item in items}))
         items = stage.items(12)
         begun.append(client.create_openai(items, None, {item: "slow" for item in items}))
-        wait_until(lambda: client.look(early)["shown"]["state"] == "ended")
+        wait_until(lambda: client.has_ended(early))
         client.cancel(begun[2])
         watch(client, begun, stage.dice.uniform(0.2, 1))
     is_down_at_the_end = stage.dice.random() < 0.5

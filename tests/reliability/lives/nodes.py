@@ -54,10 +54,11 @@ def life(stage: NodesStage) -> None:
         two.look(canceled)
         one.create_sail(items, "the-key")
         deleted = one.create_openai(stage.items(3))
-        read_by_turns(one, two, [kept, canceled, deleted], lambda: two.look(canceled)["shown"]["counts"]["succeeded"] > 5)
+        read_by_turns(one, two, [kept, canceled, deleted],
+                      lambda: (seen := two.look(canceled)) is None or seen["shown"]["counts"]["succeeded"] > 5)
         two.cancel(canceled)
         one.look(canceled)
-        read_by_turns(one, two, [kept, canceled, deleted], lambda: one.look(deleted)["shown"]["state"] == "ended")
+        read_by_turns(one, two, [kept, canceled, deleted], lambda: one.has_ended(deleted))
         one.delete(deleted)
         two.look(deleted)
         two.results(deleted)
@@ -70,7 +71,7 @@ def life(stage: NodesStage) -> None:
         else:
             stage.history.mark("kill")
             stage.nodes["two"].kill()
-        wait_until(lambda: all(one.look(batch)["shown"]["state"] == "ended" for batch in (kept, canceled)), ENDS_WITHIN_S)
+        wait_until(lambda: all(one.has_ended(batch) for batch in (kept, canceled)), ENDS_WITHIN_S)
         if is_frozen:
             stage.history.mark("wake")
             stage.nodes["two"].signal(signal.SIGCONT)

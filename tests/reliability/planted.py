@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -54,7 +55,10 @@ class Play:
         """What the checker says. Number 0 is no bug."""
         here = self.folder / f"{number}-{life}-{seed}"
         with planted_lives.environment(SHEAF_PLANTED=str(number)):
-            found = getattr(planted_lives, life)(self.build, here, seed)
+            try:
+                found = getattr(planted_lives, life)(self.build, here, seed)
+            except Exception:  # noqa: BLE001: with a bug anything may come of a life
+                found = [f"it could not be lived: {traceback.format_exc(limit=-3)}"]
         if self.keep:
             shutil.copytree(here, self.keep / here.name, dirs_exist_ok=True)
         shutil.rmtree(here)

@@ -1,28 +1,30 @@
 // Preloaded into a server: its wall clock is as many seconds ahead as the file says that SHEAF_TURNED_CLOCK
-// names.
+// names. By system calls, for sanitizers ask for the time before any library may be used.
 #include <cstdlib>
 #include <ctime>
 
-#include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace {
 
 std::time_t seconds_ahead() {
-    const int file = ::open(std::getenv("SHEAF_TURNED_CLOCK"), O_RDONLY | O_CLOEXEC);
+    const char* const name = std::getenv("SHEAF_TURNED_CLOCK");
+    const long file = name == nullptr ? -1 : ::syscall(SYS_openat, AT_FDCWD, name, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
     char text[24] = {};
-    const bool is_read = ::read(file, text, sizeof text - 1) > 0;
-    ::close(file);
-    return is_read ? std::atol(text) : 0;
+    ::syscall(SYS_read, file, text, sizeof text - 1);
+    ::syscall(SYS_close, file);
+    std::time_t seconds = 0;
+    for (const char* digit = text; *digit != '\0'; ++digit) seconds = seconds * 10 + (*digit - '0');
+    return seconds;
 }
 
 }  // namespace
 
 extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
-    using Function = int (*)(clockid_t, timespec*);
-    static const auto real = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "clock_gettime"));
-    const int done = real(clock, time);
+    const long done = ::syscall(SYS_clock_gettime, clock, time);
     if (done == 0 && clock == CLOCK_REALTIME) time->tv_sec += seconds_ahead();
-    return done;
+    return static_cast<int>(done);
 }

@@ -98,7 +98,8 @@ class Client:
     def create(self, dialect: str, items: list[str], method_path: str, key: str | None = None, **options: object) -> str | None:
         headers = {"idempotency-key": key} if key else {}
         seen = self.call("create", "POST", method_path, {"items": items, "key": key, "dialect": dialect},
-                         lambda answer: {"batch": answer.json()["batch_id" if dialect == "twelvelabs" else "id"]}, headers=headers, **options)
+                         lambda answer: {"batch": answer.json()["batch_id" if dialect == "twelvelabs" else "id"]},
+                         headers=headers, **options)
         return seen and seen["batch"]
 
     def prompt(self, item: str, faults: dict[str, str] | None = None) -> str:
@@ -139,7 +140,8 @@ class Client:
         with path.open("rb") as file:
             made = self.call("asset", "POST", "/v1.3/assets", {}, lambda answer: {"asset": answer.json()["_id"]},
                              data={"method": "direct"}, files={"file": (f"{self.canary}.mp4", file)})
-        while self.call("asset", "GET", f"/v1.3/assets/{made['asset']}", {}, lambda answer: {"is": answer.json()["status"]})["is"] == "processing":
+        path = f"/v1.3/assets/{made['asset']}"
+        while self.call("asset", "GET", path, {}, lambda answer: {"is": answer.json()["status"]})["is"] == "processing":
             time.sleep(0.02)
         return made["asset"]
 
@@ -154,14 +156,8 @@ class Client:
     def results(self, batch: str, follow: bool = False) -> dict | None:
         """`follow`: each line as it comes, until the batch has ended."""
         def see(answer: httpx.Response) -> dict:
-            lines = []
-            for text in answer.content.split(b"\n")[:-1]:
-                line = json.loads(text)
-                said = ANSWER.search(text)
-                lines.append({"item": line["custom_id"], "hash": hashlib.sha256(text).hexdigest(), "is_good": is_good(line), "is_failed": is_failed(line),
-                              "says": said and said[1].decode()} | ({"nonce": said[2].decode()} if said and said[2] else {}) | (
-                                  {"task": line["task_id"], "task_ended": line["status"]} if "task_id" in line else {}))
-            return {"lines": lines, "is_whole": answer.content == b"" or answer.content.endswith(b"\n")}
+            return {"lines": [seen_line(text) for text in answer.content.split(b"\n")[:-1]],
+                    "is_whole": answer.content == b"" or answer.content.endswith(b"\n")}
         return self.call("results", "GET", f"/sheaf/v1/batches/{batch}/results", {"batch": batch}, see,
                          params={"follow": "true"} if follow else {})
 
@@ -218,6 +214,19 @@ class Client:
             found += [batch["id"] for batch in seen["page"]["batches"]]
             if not seen["page"]["has_more"]:
                 return found
+
+
+def seen_line(text: bytes) -> dict:
+    """What the checker wants of a line of results; the nonce is the wicked model's, a task TwelveLabs'."""
+    line = json.loads(text)
+    said = ANSWER.search(text)
+    seen = {"item": line["custom_id"], "hash": hashlib.sha256(text).hexdigest(), "is_good": is_good(line), "is_failed": is_failed(line),
+            "says": said and said[1].decode()}
+    if said and said[2]:
+        seen["nonce"] = said[2].decode()
+    if "task_id" in line:
+        seen |= {"task": line["task_id"], "task_ended": line["status"]}
+    return seen
 
 
 def is_good(line: dict) -> bool:

@@ -102,7 +102,8 @@ class WickedModel:
     def wicked(self, fault: str, good: bytes, credential: str) -> tuple[bytes, int, bool]:
         """The bytes to send, what the ledger says of them, and whether the connection stays."""
         if fault in ("500", "503", "429"):
-            return response(int(fault), b'{"error":{"message":"as it was told"}}', "Retry-After: 1\r\n" if fault == "429" else ""), int(fault), True
+            later = "Retry-After: 1\r\n" if fault == "429" else ""
+            return response(int(fault), b'{"error":{"message":"as it was told"}}', later), int(fault), True
         if fault == "tell":
             return response(400, json.dumps({"error": {"message": f"the credential {credential} is odd"}}).encode()), 400, True
         if fault == "garbage":

@@ -49,7 +49,8 @@ def retries_are_bounded(world: World):
 def tries_that_do_not_count(world: World) -> set[int]:
     """Those that broke when so many in a row had broken that the model server counts as out."""
     excused, broken_in_a_row = set(), 0
-    for attempt in sorted((each for tries in world.attempts.values() for each in tries), key=lambda each: each.get("ended_us", each["arrived_us"])):
+    tries = (attempt for attempts in world.attempts.values() for attempt in attempts)
+    for attempt in sorted(tries, key=lambda each: each.get("ended_us", each["arrived_us"])):
         broken_in_a_row = broken_in_a_row + 1 if attempt["status"] < 0 or attempt["status"] in BROKEN else 0
         if broken_in_a_row >= OUT_AFTER:
             excused.add(id(attempt))

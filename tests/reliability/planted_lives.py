@@ -36,7 +36,7 @@ def reference(build: pathlib.Path, folder: pathlib.Path, seed: int) -> list[str]
 def abort(stage: Stage) -> None:
     """Batches that are canceled at once while many of their answers are on their way."""
     with stage.client() as client:
-        for _ in range(15):
+        for _ in range(30):
             batch = client.create_sail(stage.items(80), None)
             wait_until(lambda: client.look(batch)["shown"]["counts"]["succeeded"] > stage.dice.randint(5, 30))
             client.cancel_sail(batch)

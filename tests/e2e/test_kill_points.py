@@ -1,4 +1,4 @@
-"""The server is killed, or its disk fails, at fifty of its durable system calls, and a checker that knows only what clients
+"""The server is killed, or its disk fails, at a hundred of its durable system calls, and a checker that knows only what clients
 saw finds nothing lost, doubled or changed. `./dev kill --points N` runs more of them."""
 
 import os
@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "reliability"))
 
 from kill import Campaign  # noqa: E402
 
-POINTS = 50
+POINTS = 100
 POINTS_OF_TEST = 10
 SEED = int(os.environ.get("SHEAF_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
 

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -145,8 +146,9 @@ int epoll_wait(int, epoll_event*, int, int) {
     return 0;
 }
 
-int RAND_bytes(unsigned char* bytes, int count) {
-    for (int i = 0; i < count; ++i) bytes[i] = static_cast<unsigned char>(machine().random());
-    return 1;
+ssize_t getrandom(void* bytes, size_t count, unsigned) {
+    for (size_t i = 0; i < count; ++i)
+        static_cast<unsigned char*>(bytes)[i] = static_cast<unsigned char>(machine().random());
+    return static_cast<ssize_t>(count);
 }
 }

@@ -97,9 +97,9 @@ void Witness::saw(const core::Batch& batch, Time asked_at, Timestamp wall) {
     if (has_ended(batch) && batch.counts.unfinished() > 0) found("counts_add_up", words_of(batch));
     if (has_ended(batch) != batch.ended_at.has_value())
         found("counts_add_up", words_of(batch) + " and its time");
-    if (wall >= batch.expires_at && !has_ended(batch)) found("what_expired_ended_in_time", words_of(batch));
+    if (wall >= batch.expires_at && !has_ended(batch)) found("what_expires_ends_in_time", words_of(batch));
     if (batch.end_reason == core::EndReason::expired && *batch.ended_at < batch.expires_at)
-        found("what_expired_ended_in_time", words_of(batch) + " before its time");
+        found("what_expires_ends_in_time", words_of(batch) + " before its time");
     if (asked_at > known.canceled_at && batch.state < core::BatchState::canceling)
         found("a_cancel_ends_the_batch", words_of(batch));
     if (!allowance.clocks_jump && batch.ended_at && *batch.ended_at < batch.created_at)

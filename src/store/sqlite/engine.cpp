@@ -54,6 +54,21 @@ Result<File> reserve_log_index(const Paths& paths, Disk& disk) {
     return file;
 }
 
+bool has_bytes(const std::filesystem::path& path) {
+    std::error_code error;
+    return std::filesystem::file_size(path, error) > 0 && !error;
+}
+
+// Where batches are: an index that were made now would know nothing of them, and write over them.
+bool lacks_index(const Paths& paths) {
+    if (has_bytes(paths.index()) || has_bytes(paths.index().string() + "-wal")) return false;
+    for (const auto& directory : {paths.bodies(), paths.log(), paths.results()}) {
+        std::error_code error;
+        if (!std::filesystem::is_empty(directory, error) && !error) return true;
+    }
+    return false;
+}
+
 std::optional<BatchId> id_of_spooled(const std::filesystem::path& path) {
     return parse_batch_id(path.stem().string());
 }
@@ -102,6 +117,10 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
         if (!taken) return fail(ErrorCode::unavailable, std::move(taken.error().message));
         lock = std::move(*taken);
     }
+    if (lacks_index(paths))
+        return fail(ErrorCode::unavailable,
+                    fmt::format("the index of {} is missing, and there are batches: restore a backup",
+                                paths.root.string()));
     auto gate = RemovalGate::open(paths.root);
     if (!gate) return std::unexpected(gate.error());
     if (const auto made = make_index_files(paths, *disk); !made) return std::unexpected(made.error());

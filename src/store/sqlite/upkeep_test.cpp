@@ -299,6 +299,16 @@ TEST_F(UpkeepCheck, ADamagedWriteAheadLogIsFoundWhereverItIs) {
     EXPECT_EQ(check(), Told{});
 }
 
+TEST_F(UpkeepCheck, NobodyBeginsANewIndexWhereThereAreBatches) {
+    fill();
+    close();
+    fs::remove(data() / "index.db");
+    const auto before = everything();
+    for (const bool exclusive : {true, false})
+        EXPECT_FALSE(open_sqlite_store({.directory = data(), .exclusive = exclusive}));
+    EXPECT_EQ(everything(), before);
+}
+
 TEST_F(UpkeepCheck, AnIndexOfAnOlderVersionIsReadAndLeftAsItWas) {
     fill();
     close();

@@ -87,6 +87,10 @@ std::string of_batch(const Finding& finding) {
                    (is_mended(finding) ? "It has ended now." : "--repair ends it.");
         case Fault::plan_damaged:
             return "the order of its items is damaged" + detail + ". Some may never run until it expires.";
+        case Fault::order_damaged:
+            return std::string("the order in which its results became durable is damaged. ") +
+                   (is_mended(finding) ? "It was put right."
+                                       : "Who follows it may miss some; --repair puts it right.");
         case Fault::lease_missing:
             return std::string("it is shown as running and nobody would run it. ") +
                    (is_mended(finding) ? "It runs at the next start." : "--repair has it run again.");
@@ -223,6 +227,7 @@ std::string describe(const Finding& finding) {
         case Fault::result_damaged:
         case Fault::results_missing:
         case Fault::results_resized:
+        case Fault::order_damaged:
         case Fault::file_outside:
             return who(finding) + of_batch(finding);
     }

@@ -40,6 +40,7 @@ enum class Fault : std::uint8_t {
     result_damaged,      // its line
     results_missing,     // the results file of a batch
     results_resized,     // it has not the bytes that the index says
+    order_damaged,       // in which its results became durable: who follows it may miss some
     file_outside,        // a file of results that reaches beyond them
 
     leftover,       // of a process that was killed; the next start removes it

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "store/sqlite/ended_order.h"
 #include "store/sqlite/plan_chunks.h"
 #include "store/sqlite/results_file.h"
 #include "store/sqlite/statements.h"
@@ -67,6 +68,7 @@ Result<> BatchCheck::run() {
         found_(Fault::results_resized, nullptr,
                fmt::format("{} bytes instead of {}", line_bytes_, line_bytes_seen_));
     compare_counts();
+    if (const auto done = check_order(); !done) return done;
     if (const auto done = check_plan(); !done) return done;
     return check_files();
 }
@@ -213,6 +215,14 @@ void BatchCheck::compare_counts() {
         found_(Fault::counts_wrong, nullptr, fmt::format("{}; it has {}", told(batch.counts), told(counts_)));
     if (batch.state != core::BatchState::ended && counts_.unfinished() == 0)
         found_(Fault::batch_stuck, nullptr, {});
+}
+
+Result<> BatchCheck::check_order() {
+    if (has_gaps_ || items_ < row_->batch.counts.total()) return {};
+    const auto sound = is_ended_order_sound(*parts_.db, *row_);
+    if (!sound) return std::unexpected(sound.error());
+    if (!*sound) found_(Fault::order_damaged, nullptr, {});
+    return {};
 }
 
 Result<> BatchCheck::check_plan() {

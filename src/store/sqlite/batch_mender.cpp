@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "store/sqlite/ended_order.h"
 #include "store/sqlite/results_file.h"
 #include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/sqlite_outbox.h"
@@ -71,10 +72,13 @@ Result<> BatchMender::mend_rows(Tx& tx, BatchRow& row, std::vector<BatchFault>& 
     const bool has_gaps = is_among(faults, Fault::items_missing);
     for (BatchFault& each : faults) {
         if (const auto done = mend_item(tx, row, each); !done) return done;
-        if (each.fault == Fault::counts_wrong || each.fault == Fault::batch_stuck)
+        if (each.fault == Fault::counts_wrong || each.fault == Fault::batch_stuck ||
+            each.fault == Fault::order_damaged)
             each.mending = Mending::mended;
     }
     if (has_gaps) return tx.update(row);
+    // An item that runs again has left it.
+    if (const auto ordered = mend_ended_order(tx.db, row); !ordered) return ordered;
     if (const auto counted = recount(tx, row); !counted) return counted;
     const bool ends = row.batch.state != core::BatchState::ended && row.batch.counts.unfinished() == 0;
     if (ends) row.batch = *core::after_event(std::move(row.batch), core::BatchEvent::drained, how_->now);

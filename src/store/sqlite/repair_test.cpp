@@ -46,6 +46,42 @@ TEST_F(UpkeepRepair, ADamagedResultOfARunningBatchRunsAgain) {
     publish(batch);
 }
 
+TEST_F(UpkeepRepair, AResultThatIsTakenBackLeavesTheOrderInWhichResultsAreFollowed) {
+    const ABatch batch(4);
+    open();
+    create(batch);
+    for (int at = 0; at < 3; ++at) run(batch, 1);
+    close();
+    flip_bit_of(log(), line_of(batch.id().item(0)));
+    EXPECT_EQ(repair(), Told{"result 0 (requeued)"});
+    EXPECT_EQ(check(), Told{});
+    open();
+    run(batch, 4);
+    std::vector<std::uint32_t> followed;
+    for (const ItemLine& each : store_->batches().read_ended(batch.id(), 0, 9, 1 << 20)->items)
+        followed.push_back(each.item.id.ordinal);
+    EXPECT_EQ(followed, (std::vector<std::uint32_t>{1, 2, 0, 3}));
+}
+
+TEST_F(UpkeepRepair, ADamagedOrderOfResultsIsPutRight) {
+    const ABatch batch(4);
+    open();
+    create(batch);
+    for (int at = 0; at < 3; ++at) run(batch, 1);
+    close();
+    for (const char* const damage :
+         {"DELETE FROM ended_order WHERE key = (1 << 20) + 1", "UPDATE ended_order SET ordinals = '00003'",
+          "INSERT INTO ended_order(key, ordinals) VALUES((1 << 20) + 9, '00001')"}) {
+        sql(damage);
+        EXPECT_EQ(check(), Told{"order"});
+        EXPECT_EQ(repair(), Told{"order (mended)"});
+        EXPECT_EQ(check(), Told{});
+    }
+    open();
+    run(batch, 4);
+    EXPECT_EQ(store_->batches().read_ended(batch.id(), 0, 9, 1 << 20)->items.size(), 4U);
+}
+
 TEST_F(UpkeepRepair, ADamagedResultOfAPlannedBatchRunsAgain) {
     const ABatch batch = ABatch(3).planned({{2, 7}, {0, 7}, {1, 8}});
     open();

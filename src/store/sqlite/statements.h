@@ -158,6 +158,11 @@ inline constexpr const char* kInsertEndedChunk = "INSERT INTO ended_order(key, o
 inline constexpr const char* kEndedChunks =
     "SELECT key, ordinals FROM ended_order WHERE key < ?3 AND key >= "
     "(SELECT max(key) FROM ended_order WHERE key >= ?1 AND key <= ?2) ORDER BY key";
+inline constexpr const char* kEndedOrderBytes =
+    "SELECT coalesce(sum(length(ordinals)), 0) FROM ended_order WHERE key >= ?1 AND key < ?2";
+inline constexpr const char* kItemsWithResult =
+    "SELECT key FROM items WHERE key >= ?1 AND key < ?2 AND state IN (2, 3) "
+    "ORDER BY finished_at, segment, line_start, key";
 inline constexpr const char* kDeleteEndedOrder = "DELETE FROM ended_order WHERE key >= ?1 AND key < ?2";
 inline constexpr const char* kItemsThatNeverRan =
     "SELECT " SHEAF_ITEM_COLUMNS

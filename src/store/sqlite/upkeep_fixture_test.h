@@ -173,6 +173,7 @@ inline std::string UpkeepTest::told(const Finding& finding) {
                                                      {Fault::result_damaged, "result"},
                                                      {Fault::results_missing, "results missing"},
                                                      {Fault::results_resized, "results resized"},
+                                                     {Fault::order_damaged, "order"},
                                                      {Fault::file_outside, "file outside"},
                                                      {Fault::leftover, "leftover"},
                                                      {Fault::log_tail, "tail"},

@@ -70,8 +70,11 @@ int fsck(const FsckOptions& options, const cli::Console& console) {
     const auto checked = options.repair ? (*upkeep)->repair(listener, repairs) : (*upkeep)->check(listener);
     if (!checked) return complain(checked.error());
     if (checked->index_was_read) {
-        const auto blobs =
-            check_blobs({.directory = options.data / "blobs", .repair = options.repair}, **upkeep, report);
+        const std::filesystem::path directory = options.data / "blobs";
+        const auto aside = checked->index_was_rebuilt ? store::put_aside_name(directory, repairs.now)
+                                                      : std::filesystem::path();
+        const auto blobs = check_blobs({.directory = directory, .repair = options.repair, .put_aside = aside},
+                                       **upkeep, report);
         if (!blobs) return complain(blobs.error());
     }
     report.sum_up(*checked);

@@ -61,6 +61,19 @@ std::optional<Owner> owner_of(std::string_view key) {
     return after("chunks/", 0, Kind::chunk);
 }
 
+// A server would clear it away at its next start.
+Result<> put_aside(const BlobCheck& check, const blob::LocalFile& file, Report& report) {
+    const std::filesystem::path kept = check.put_aside / file.path;
+    std::error_code error;
+    std::filesystem::create_directories(kept.parent_path(), error);
+    if (!error) std::filesystem::rename(check.directory / file.path, kept, error);
+    if (error) return fail(ErrorCode::unavailable, "cannot move " + file.path + ": " + error.message());
+    report.add(Weight::note,
+               fmt::format("blobs/{} belongs to nobody that the index knows. It was moved to {}.", file.path,
+                           check.put_aside.filename().string()));
+    return {};
+}
+
 Result<> check_named(const BlobCheck& check, store::Upkeep& upkeep, Report& report) {
     return upkeep.each_blob([&](const store::NamedBlob& blob) -> Result<> {
         std::error_code error;
@@ -85,7 +98,6 @@ std::string key_of(const store::NamedBlob& blob) {
 
 Result<> check_blobs(const BlobCheck& check, store::Upkeep& upkeep, Report& report) {
     if (const auto named = check_named(check, upkeep, report); !named) return named;
-    std::unique_ptr<blob::BlobStore> blobs;
     const auto tell_leftover = [&](const blob::LocalFile& file) {
         const store::Finding finding{.fault = store::Fault::leftover,
                                      .detail = "blobs/" + file.path,
@@ -105,6 +117,7 @@ Result<> check_blobs(const BlobCheck& check, store::Upkeep& upkeep, Report& repo
             const auto is_named = owner ? upkeep.names(owner->kind, owner->id) : Result<bool>(!is_temporary);
             if (!is_named) return std::unexpected(is_named.error());
             if (*is_named) return {};
+            if (!check.put_aside.empty() && !is_temporary) return put_aside(check, file, report);
             tell_leftover(file);
             if (!check.repair) return {};
             std::error_code error;

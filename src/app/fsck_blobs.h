@@ -12,11 +12,12 @@ namespace sheaf::app {
 // Where the bytes are that the store speaks of.
 std::string key_of(const store::NamedBlob& blob);
 
-// Compares the uploaded bytes below `directory` with what the store says of them; with `repair`, removes what
-// was left and nobody refers to.
+// Compares the uploaded bytes below `directory` with what the store says of them. What was left and nobody
+// speaks of is removed with `repair`, or moved below `put_aside` where that is named.
 struct BlobCheck {
     std::filesystem::path directory;
     bool repair = false;
+    std::filesystem::path put_aside = {};
 };
 Result<> check_blobs(const BlobCheck& check, store::Upkeep& upkeep, Report& report);
 

@@ -201,6 +201,39 @@ TEST_F(Fsck, UploadedBytesAreComparedWithWhatIsSaidOfThem) {
     EXPECT_TRUE(run().ends_with("2 damaged.\nexit 1\n"));
 }
 
+TEST_F(Fsck, ALostIndexIsBuiltAnewAndNothingThatItKnewIsThrownAway) {
+    auto store = open();
+    const core::Batch batch = add_batch(*store, "sail");
+    store.reset();
+    const std::string key = "assets/" + to_string(make_raw_id(kNow));
+    {
+        const auto blobs = blob::open_local_blobs(data_ / "blobs").value();
+        auto writer = blobs->create(key).value();
+        ASSERT_TRUE(writer->append("a video"));
+        ASSERT_TRUE(writer->commit());
+    }
+    fs::remove(data_ / "index.db");
+    const std::string missing = "the index is missing (index.db): nobody knows whose the stored batches are.";
+    EXPECT_EQ(
+        run(),
+        "damaged: " + missing +
+            " --repair builds it anew, of what can be read of it and of the records beside requests and "
+            "results.\n0 batches, 0 items, 0 results: 1 damaged.\nexit 1\n");
+    const std::string report = run(true);
+    EXPECT_TRUE(report.starts_with(
+        "mended: " + missing +
+        " It was built anew. Keys, webhooks and the names of uploads stand in the index alone: those that "
+        "could not be read are gone ('sheaf keys create' makes new keys).\nnote: batch batch_" +
+        to_string(batch.id) + ": it was built anew from its records: 1 of 2 items have ended.\nnote: blobs/" +
+        key + " belongs to nobody that the index knows. It was moved to blobs.damaged-"))
+        << report;
+    EXPECT_TRUE(report.ends_with("1 batches, 2 items, 1 results: 1 mended, 2 to note.\nexit 0\n")) << report;
+    EXPECT_FALSE(fs::exists(data_ / "blobs" / key));
+    EXPECT_TRUE(run().ends_with("all is well, 1 to note.\nexit 0\n"));
+    store = open();
+    EXPECT_EQ(store->batches().find({"default"}, batch.id)->counts.failed, 1U);
+}
+
 TEST_F(Fsck, AServerOnTheDirectoryIsSaidPlainly) {
     const auto store = open();
     testing::internal::CaptureStderr();

@@ -64,12 +64,19 @@ std::string about_results(const Finding& finding) {
     return missing + "Results cannot be read. --repair writes anew what the log still has.";
 }
 
-std::string about_index(const Finding& finding) {
-    return fmt::format("the index is damaged: {}. Restore a backup.", finding.detail);
-}
+constexpr std::string_view kBuildsAnew =
+    " --repair builds it anew, of what can be read of it and of the records beside requests and results.";
+constexpr std::string_view kBuiltAnew =
+    " It was built anew. Keys, webhooks and the names of uploads stand in the index alone: those that could "
+    "not be read are gone ('sheaf keys create' makes new keys).";
 
 bool is_mended(const Finding& finding) {
     return finding.mending != Mending::none;
+}
+
+std::string about_index(const Finding& finding) {
+    return fmt::format("the index is damaged: {}.{}", finding.detail,
+                       is_mended(finding) ? kBuiltAnew : kBuildsAnew);
 }
 
 std::string of_batch(const Finding& finding) {
@@ -86,7 +93,11 @@ std::string of_batch(const Finding& finding) {
             return std::string("all of its items have ended and it has not. ") +
                    (is_mended(finding) ? "It has ended now." : "--repair ends it.");
         case Fault::plan_damaged:
-            return "the order of its items is damaged" + detail + ". Some may never run until it expires.";
+            return "the order of its items is damaged" + detail +
+                   (is_mended(finding)
+                        ? ". They run in the order of their submission."
+                        : ". Some may never run until it expires; --repair has them run as they were "
+                          "submitted.");
         case Fault::order_damaged:
             return std::string("the order in which its results became durable is damaged. ") +
                    (is_mended(finding) ? "It was put right."
@@ -116,6 +127,15 @@ std::string of_batch(const Finding& finding) {
             return "its results file has not the size that it should have" + detail +
                    (is_mended(finding) ? ". It was written anew."
                                        : ". Results cannot be read. --repair writes it anew.");
+        case Fault::results_unclosed:
+            return "its results file is damaged behind its results. Nothing is lost, but a lost index could "
+                   "not be built "
+                   "from it" +
+                   std::string(is_mended(finding) ? ". It was written anew." : ". --repair writes it anew.");
+        case Fault::record_damaged:
+            return "a record from which a lost index would be built is damaged" + detail +
+                   (is_mended(finding) ? ". Nothing is lost; it was written anew."
+                                       : ". Nothing is lost; --repair writes it anew.");
         case Fault::file_outside:
             return "a file of its results reaches beyond them" + detail +
                    (is_mended(finding) ? ". It was cut to what there is."
@@ -134,6 +154,8 @@ std::string of_batch(const Finding& finding) {
         case Fault::kept_copy:
         case Fault::unknown_file:
             break;
+        case Fault::batch_rebuilt:
+            return fmt::format("it was built anew from its records: {}.", finding.detail);
     }
     return {};
 }
@@ -178,16 +200,15 @@ std::string_view to_string(Weight weight) {
 std::string describe(const Finding& finding) {
     switch (finding.fault) {
         case Fault::index_missing:
-            return fmt::format(
-                "the index is missing ({}): nobody knows whose the stored batches are. Restore a backup.",
-                finding.detail);
+            return fmt::format("the index is missing ({}): nobody knows whose the stored batches are.{}",
+                               finding.detail, is_mended(finding) ? kBuiltAnew : kBuildsAnew);
         case Fault::index_damaged:
             return about_index(finding);
         case Fault::index_log_damaged:
             return fmt::format(
-                "the index's write-ahead log is damaged: {}. What was written to the index after that "
-                "is lost.",
-                finding.detail);
+                "the index's write-ahead log is damaged: {}. What was written to the index after that is "
+                "not read any more.{}",
+                finding.detail, is_mended(finding) ? kBuiltAnew : kBuildsAnew);
         case Fault::rows_stray:
             return fmt::format("the index has {}.{}", finding.detail,
                                is_mended(finding) ? " They were removed." : " --repair removes them.");
@@ -227,8 +248,11 @@ std::string describe(const Finding& finding) {
         case Fault::result_damaged:
         case Fault::results_missing:
         case Fault::results_resized:
+        case Fault::results_unclosed:
+        case Fault::record_damaged:
         case Fault::order_damaged:
         case Fault::file_outside:
+        case Fault::batch_rebuilt:
             return who(finding) + of_batch(finding);
     }
     return {};

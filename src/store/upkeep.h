@@ -40,6 +40,9 @@ enum class Fault : std::uint8_t {
     result_damaged,      // its line
     results_missing,     // the results file of a batch
     results_resized,     // it has not the bytes that the index says
+    results_unclosed,    // what ends it is damaged: nothing is lost, and a lost index could not be built from
+                         // it
+    record_damaged,      // one of the batch that a lost index is built from; nothing is lost
     order_damaged,       // in which its results became durable: who follows it may miss some
     file_outside,        // a file of results that reaches beyond them
 
@@ -47,6 +50,7 @@ enum class Fault : std::uint8_t {
     log_tail,       // written and never acknowledged; the next start cuts it off
     segment_spare,  // less of it is in use than the index counts: it would stay for ever
     kept_copy,      // what a repair put aside
+    batch_rebuilt,  // a batch of which the index had nothing, built anew from its records
     unknown_file,   // not ours
 };
 constexpr bool is_damage(Fault fault) {
@@ -82,6 +86,9 @@ struct Checked {
     std::uint64_t items = 0;
     std::uint64_t results = 0;
     bool index_was_read = false;  // else there is nothing to compare blobs with
+    // By this repair or an earlier one whose old index is still kept: a blob that nobody speaks of may be one
+    // whose row was lost.
+    bool index_was_rebuilt = false;
 };
 
 // Bytes in the blob store that a row speaks of.
@@ -125,6 +132,9 @@ public:
     // Whether a row speaks of the asset, file, part or upload of this id; of a part, `id` is its own.
     virtual Result<bool> names(NamedBlob::Kind kind, const RawId& id) = 0;
 };
+
+// Where something is put aside that was damaged: its name with ".damaged-" and the time.
+std::filesystem::path put_aside_name(const std::filesystem::path& path, Timestamp now);
 
 // Whether a directory that a backup is still writing, or did not finish, is taken.
 enum class HalfMade : std::uint8_t { refused, taken };

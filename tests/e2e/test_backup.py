@@ -271,6 +271,41 @@ def test_a_lost_result_is_named_and_after_a_repair_says_so_itself(make_server, c
             assert bad.count("\n") == 1 and "is lost" in bad
 
 
+def test_a_lost_index_is_built_anew_and_all_batches_are_served_again(make_server):
+    server = make_server(models=[MODEL])
+    key = server.create_key("team")
+    with client_of(server, key) as client:
+        ended = create_anthropic(client, [f"ended-{n}" for n in range(20)])
+        ended_file = create_openai(client, [f"line-{n}" for n in range(20)])
+        for batch in (ended, ended_file):
+            wait_until_ended(client, batch)
+        output = api.wait_for(lambda: client.get(f"/v1/batches/{ended_file}").json()["output_file_id"], what="output")
+        content = client.get(f"/v1/files/{output}/content").content
+        running = create_anthropic(client, [f"running-{n}" for n in range(300)], padding=500)
+        api.wait_for(lambda: len(lines_of(client, running)) > 50, what="some results")
+        before = {batch: lines_of(client, batch) for batch in (ended, ended_file, running)}
+        shown = client.get(f"/sheaf/v1/batches/{ended}").json()
+    server.kill()
+    for path in server.data.glob("index.db*"):
+        path.unlink()
+    looked = run_on(server.binary, "fsck", server.data)
+    assert looked.returncode == 1 and "the index is missing" in looked.stdout, looked
+    mended = run_on(server.binary, "fsck", server.data, "--repair")
+    assert mended.returncode == 0, mended
+    assert f"note: batch {ended}: it was built anew from its records: 20 of 20 items have ended." in mended.stdout
+    assert run_on(server.binary, "fsck", server.data).returncode == 0
+    key = server.create_key("team")
+    server.start()
+    with client_of(server, key) as client:
+        assert client.get(f"/sheaf/v1/batches/{ended}").json() == shown
+        assert client.get(f"/v1/files/{output}/content").content == content
+        wait_until_ended(client, running)
+        for batch, lines in before.items():
+            now = lines_of(client, batch)
+            assert all(now[custom_id] == line for custom_id, line in lines.items()), batch
+        assert len(lines_of(client, running)) == 300
+
+
 def test_both_commands_send_users_of_postgresql_elsewhere(binary, tmp_path):
     for command in (["fsck"], ["backup", "--to", str(tmp_path / "copy")]):
         done = subprocess.run([str(binary), *command], capture_output=True, text=True, timeout=60,

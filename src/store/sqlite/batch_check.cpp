@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "store/sqlite/batch_records.h"
 #include "store/sqlite/ended_order.h"
 #include "store/sqlite/plan_chunks.h"
 #include "store/sqlite/results_file.h"
@@ -14,7 +15,6 @@
 namespace sheaf::store {
 namespace {
 
-constexpr std::uint64_t kEntryBytes = 16;
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
 std::string told(const core::Counts& counts) {
@@ -68,6 +68,7 @@ Result<> BatchCheck::run() {
         found_(Fault::results_resized, nullptr,
                fmt::format("{} bytes instead of {}", line_bytes_, line_bytes_seen_));
     compare_counts();
+    if (const auto done = check_records(); !done) return done;
     if (const auto done = check_order(); !done) return done;
     if (const auto done = check_plan(); !done) return done;
     return check_files();
@@ -111,17 +112,22 @@ void BatchCheck::open_results() {
     }
     const auto size = size_of(file->fd());
     const std::uint64_t bytes = size ? *size : 0;
-    if (bytes < count * kEntryBytes) {
+    const std::uint64_t known = *batch.results_bytes;
+    const auto own = line_bytes_of(file->fd(), bytes, static_cast<std::uint32_t>(count));
+    if (!own) {
         a_result_is_damaged_ = true;
         return found_(Fault::results_missing, nullptr, fmt::format("it has only {} bytes", bytes));
     }
     results_file_ = std::move(*file);
-    line_bytes_ = bytes - count * kEntryBytes;
-    if (line_bytes_ != *batch.results_bytes) {
-        a_result_is_damaged_ = true;
-        found_(Fault::results_resized, nullptr,
-               fmt::format("{} bytes instead of {}", line_bytes_, *batch.results_bytes));
+    line_bytes_ = *own;
+    if (*own == known) return;
+    a_result_is_damaged_ = true;
+    // What follows the entries cannot be told from lines where it is damaged itself.
+    if (!read_ending(results_file_.fd()) && known <= *own) {
+        line_bytes_ = known;
+        return found_(Fault::results_unclosed, nullptr, {});
     }
+    found_(Fault::results_resized, nullptr, fmt::format("{} bytes instead of {}", *own, known));
 }
 
 Result<> BatchCheck::check_items() {
@@ -215,6 +221,33 @@ void BatchCheck::compare_counts() {
         found_(Fault::counts_wrong, nullptr, fmt::format("{}; it has {}", told(batch.counts), told(counts_)));
     if (batch.state != core::BatchState::ended && counts_.unfinished() == 0)
         found_(Fault::batch_stuck, nullptr, {});
+}
+
+Result<> BatchCheck::check_records() {
+    const auto read = [&](Stream stream, const SegmentLog& log,
+                          std::uint32_t kind) -> Result<std::optional<std::string>> {
+        const auto place = find_record(*parts_.db, row_->row, stream);
+        if (!place) return std::unexpected(place.error());
+        if (!*place) return std::nullopt;
+        const bool is_within = parts_.segments->use(stream, **place);
+        auto bytes =
+            is_within ? log.read(**place, {row_->row, kind})
+                      : Result<std::string>(fail(ErrorCode::corrupt, "its place is outside of its segment"));
+        if (bytes) return std::move(*bytes);
+        found_(Fault::record_damaged, nullptr, bytes.error().message);
+        return std::nullopt;
+    };
+    const auto head = read(Stream::bodies, *parts_.bodies, kHead);
+    if (!head) return std::unexpected(head.error());
+    const auto turn = read(Stream::lines, *parts_.lines, kTurn);
+    if (!turn) return std::unexpected(turn.error());
+    const auto told = *head ? unpack_head(**head) : std::nullopt;
+    const auto turned = *turn ? unpack_turn(**turn) : std::nullopt;
+    if (*head && (!told || told->batch.id != row_->batch.id))
+        found_(Fault::record_damaged, nullptr, "it is another's");
+    if (*turn && (!turned || turned->batch != row_->batch.id))
+        found_(Fault::record_damaged, nullptr, "it is another's");
+    return {};
 }
 
 Result<> BatchCheck::check_order() {

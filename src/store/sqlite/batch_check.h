@@ -38,6 +38,7 @@ private:
     void open_results();
     Result<> check_items();
     Result<> check_files();
+    Result<> check_records();
     Result<> check_order();
     Result<> check_plan();
     void check_lease(const ItemRow& item, bool has_lease);

@@ -8,8 +8,10 @@
 
 #include <fmt/format.h>
 
+#include "store/sqlite/batch_records.h"
 #include "store/sqlite/ended_order.h"
 #include "store/sqlite/results_file.h"
+#include "store/sqlite/sqlite_batches.h"
 #include "store/sqlite/sqlite_files.h"
 #include "store/sqlite/sqlite_outbox.h"
 #include "store/sqlite/statements.h"
@@ -17,11 +19,10 @@
 namespace sheaf::store {
 namespace {
 
-constexpr std::uint64_t kEntryBytes = 16;
-
 bool is_about_results_file(const BatchFault& each) {
     return each.fault == Fault::result_damaged || each.fault == Fault::results_missing ||
-           each.fault == Fault::results_resized || each.fault == Fault::file_outside;
+           each.fault == Fault::results_resized || each.fault == Fault::results_unclosed ||
+           each.fault == Fault::file_outside;
 }
 
 bool is_among(const std::vector<BatchFault>& faults, Fault fault) {
@@ -30,6 +31,13 @@ bool is_among(const std::vector<BatchFault>& faults, Fault fault) {
 
 bool had_result(core::ItemState state) {
     return state == core::ItemState::succeeded || state == core::ItemState::failed;
+}
+
+// How long the lines are of a results file that is not what it was.
+std::uint64_t old_line_bytes(int fd, const core::Batch& batch, const std::vector<BatchFault>& faults) {
+    if (is_among(faults, Fault::results_unclosed)) return *batch.results_bytes;
+    const auto size = size_of(fd);
+    return size ? line_bytes_of(fd, *size, batch.counts.total()).value_or(0) : 0;
 }
 
 Result<> set_ranges(Tx& tx, const BatchId& batch, const std::vector<core::File>& files) {
@@ -72,6 +80,14 @@ Result<> BatchMender::mend_rows(Tx& tx, BatchRow& row, std::vector<BatchFault>& 
     const bool has_gaps = is_among(faults, Fault::items_missing);
     for (BatchFault& each : faults) {
         if (const auto done = mend_item(tx, row, each); !done) return done;
+        if (each.fault == Fault::plan_damaged && !has_gaps) {
+            if (const auto done = drop_plan(tx, row); !done) return done;
+            each.mending = Mending::mended;
+        }
+        if (each.fault == Fault::record_damaged) {
+            if (const auto done = write_records(tx, row); !done) return done;
+            each.mending = Mending::mended;
+        }
         if (each.fault == Fault::counts_wrong || each.fault == Fault::batch_stuck ||
             each.fault == Fault::order_damaged)
             each.mending = Mending::mended;
@@ -109,6 +125,62 @@ Result<> BatchMender::mend_item(Tx& tx, BatchRow& row, BatchFault& each) const {
     }
     each.mending = Mending::requeued;
     return requeue(tx, row, *each.item);
+}
+
+Result<> BatchMender::drop_plan(Tx& tx, BatchRow& row) {
+    auto done = tx.db.run(sql::kLendUnfinished, row.first_key(), row.end_key());
+    if (done) done = tx.db.run(sql::kDeletePlan, row.first_key(), row.end_key());
+    if (!done) return std::unexpected(done.error());
+    row.plan_next.reset();
+    row.cursor = row.batch.counts.total();
+    row.batch.state = core::BatchState::running;
+    return tx.update(row);
+}
+
+Result<> BatchMender::write_records(Tx& tx, const BatchRow& row) {
+    const auto turn = find_record(tx.db, row.row, Stream::lines);
+    if (!turn) return std::unexpected(turn.error());
+    if (*turn) {
+        if (const auto kept = keep_turn(tx, row); !kept) return kept;
+    }
+    const auto head = find_record(tx.db, row.row, Stream::bodies);
+    if (!head) return std::unexpected(head.error());
+    return *head ? write_head(tx, row) : Result<>{};
+}
+
+Result<> BatchMender::write_head(Tx& tx, const BatchRow& row) {
+    if (const auto dropped = drop_record(tx, row.row, Stream::bodies); !dropped) return dropped;
+    // As it was created: what became of it stands elsewhere.
+    core::Batch batch = row.batch;
+    if (batch.end_reason != core::EndReason::rejected) {
+        batch.state = core::BatchState::accepted;
+        batch.end_reason = core::EndReason::none;
+        batch.ended_at.reset();
+    }
+    bool are_named = false;
+    {
+        auto rows = tx.db.query(sql::kAreItemsNamed, row.first_key(), row.end_key());
+        if (!rows) return std::unexpected(rows.error());
+        const auto found = rows->next();
+        if (!found) return std::unexpected(found.error());
+        are_named = *found;
+    }
+    ContentsPacker contents(batch, are_named, row.batch.counts.total());
+    {
+        auto rows = tx.db.query(sql::kItemsOfHead, row.first_key(), row.end_key());
+        if (!rows) return std::unexpected(rows.error());
+        for (;;) {
+            const auto more = rows->next();
+            if (!more) return std::unexpected(more.error());
+            if (!*more) break;
+            const auto custom_id =
+                rows->is_null(0) ? std::nullopt : std::optional<std::string>(rows->text(0));
+            contents.add(
+                custom_id, rows->bytes(1),
+                {rows->as<std::uint64_t>(2), rows->as<std::uint64_t>(3), rows->as<std::uint32_t>(4)});
+        }
+    }
+    return keep_head(tx, row, contents.take());
 }
 
 Result<> BatchMender::take_back(Tx& tx, BatchRow& row, const core::ItemHead& item) {
@@ -157,6 +229,11 @@ Result<> BatchMender::give_up(Tx& tx, BatchRow& row, core::ItemHead item) const 
     const std::int64_t key = row.key(item.id.ordinal);
     item.state = core::ItemState::failed;
     const Place place = tx.lines.append({row.row, item.id.ordinal}, how_->lost_line(row.batch, item));
+    const Outcome outcome{.ordinal = item.id.ordinal,
+                          .state = item.state,
+                          .finished_at = item.finished_at.value_or(how_->now),
+                          .usage = {}};
+    tx.lines.note({row.row, kOutcomes}, pack_outcomes({row.batch.id, {outcome}}));
     const auto stored = tx.db.run(sql::kFinishItem, key, item.state, item.finished_at, place.segment,
                                   place.start, place.bytes, 0, 0);
     if (!stored) return std::unexpected(stored.error());
@@ -183,13 +260,11 @@ Result<BatchMender::NewFile> BatchMender::write_results(const BatchRow& row,
                                                         const std::vector<BatchFault>& faults) {
     const core::Batch& batch = row.batch;
     const Batches::Layout layout = how_->layout(batch);
-    const std::uint64_t count = batch.counts.total();
-    auto old = open_for_read(engine_->paths.results(batch.id));
-    const auto size = old ? size_of(old->fd()) : Result<std::uint64_t>(0);
-    const std::uint64_t old_bytes = size && *size >= count * kEntryBytes ? *size - count * kEntryBytes : 0;
+    const std::uint32_t count = batch.counts.total();
+    const auto old = open_for_read(engine_->paths.results(batch.id));
+    const std::uint64_t old_bytes = old ? old_line_bytes(old->fd(), batch, faults) : 0;
     const bool is_missing = is_among(faults, Fault::results_missing);
-    auto writer = ResultsWriter::create(*engine_->disk, engine_->paths.spooled_results(batch.id),
-                                        static_cast<std::uint32_t>(count));
+    auto writer = ResultsWriter::create(*engine_->disk, engine_->paths.spooled_results(batch.id), count);
     if (!writer) return std::unexpected(writer.error());
 
     // The line as it was written, from wherever it still is.
@@ -205,6 +280,7 @@ Result<BatchMender::NewFile> BatchMender::write_results(const BatchRow& row,
         return std::nullopt;
     };
     NewFile made;
+    EndedPacker ended(turn_of(row), count);
     auto db = engine_->readers.snapshot();
     if (!db) return std::unexpected(db.error());
     const auto add_where = [&](const auto& wanted) -> Result<> {
@@ -224,6 +300,9 @@ Result<BatchMender::NewFile> BatchMender::write_results(const BatchRow& row,
                 item.head.state = core::ItemState::failed;
             }
             if (!wanted(item.head.state)) continue;
+            Outcome outcome = outcome_of(item);
+            if (!line) outcome.usage = {};
+            ended.add(outcome);
             const auto added = writer->add(ordinal, line ? *line : how_->lost_line(batch, item.head));
             if (!added) return added;
         }
@@ -240,7 +319,9 @@ Result<BatchMender::NewFile> BatchMender::write_results(const BatchRow& row,
     }
     if (!added) return std::unexpected(added.error());
     made.line_bytes = writer->line_bytes();
-    if (const auto done = writer->finish(); !done) return std::unexpected(done.error());
+    const auto order = read_ended_ordinals(db->db(), row, 0, count);
+    if (!order) return std::unexpected(order.error());
+    if (const auto done = writer->finish(ended.finish(*order)); !done) return std::unexpected(done.error());
     if (layout.files) made.files = layout.files(batch, succeeded_bytes, made.line_bytes);
     return made;
 }

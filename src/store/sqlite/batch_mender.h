@@ -25,6 +25,11 @@ private:
     Result<> give_up(Tx& tx, BatchRow& row, core::ItemHead item) const;
     Result<> mend_rows(Tx& tx, BatchRow& row, std::vector<BatchFault>& faults) const;
     Result<> mend_item(Tx& tx, BatchRow& row, BatchFault& each) const;
+    // The records that a lost index is built from, anew from the index.
+    static Result<> write_records(Tx& tx, const BatchRow& row);
+    static Result<> write_head(Tx& tx, const BatchRow& row);
+    // Hands out what is left in the order of submission, as items whose holder was lost.
+    static Result<> drop_plan(Tx& tx, BatchRow& row);
     static Result<> recount(Tx& tx, BatchRow& row);
 
     // The results file of a published batch, written anew of what is sound in it and in the log.
@@ -39,8 +44,5 @@ private:
     Engine* engine_;
     const Repairs* how_;
 };
-
-// Where something is put aside that was damaged: its name with ".damaged-" and the time.
-std::filesystem::path put_aside_name(const std::filesystem::path& path, Timestamp now);
 
 }  // namespace sheaf::store

@@ -65,6 +65,8 @@ ItemRow read_item(const Rows& rows, const BatchId& batch, int from) {
     if (!rows.is_null(at)) {
         row.line = Place{rows.number(at), rows.as<std::uint64_t>(at + 1), rows.as<std::uint64_t>(at + 2)};
     }
+    row.input_tokens = rows.as<std::uint64_t>(at + 3);
+    row.output_tokens = rows.as<std::uint64_t>(at + 4);
     return row;
 }
 

@@ -34,7 +34,9 @@ struct ItemRow {
     std::uint64_t body_offset = 0;
     std::uint64_t body_bytes = 0;
     std::uint32_t body_crc = 0;
-    std::optional<Place> line;  // in the log, once it succeeded or failed
+    std::optional<Place> line;       // in the log, once it succeeded or failed
+    std::uint64_t input_tokens = 0;  // the same
+    std::uint64_t output_tokens = 0;
 };
 
 inline std::uint32_t ordinal_of(std::int64_t key) {

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "store/batch_draft.h"
+#include "store/sqlite/batch_records.h"
 #include "store/sqlite/plan_chunks.h"
 #include "store/sqlite/spool.h"
 #include "store/sqlite/sqlite_batches.h"
@@ -75,8 +76,26 @@ Result<> insert_items(Tx& tx, const BatchRow& row, const BatchDraft& draft,
     return {};
 }
 
+// What is worked out before the transaction.
+struct Prepared {
+    std::vector<std::uint32_t> checksums;  // of the items
+    std::string head;                      // the contents of its record
+};
+
+Prepared prepare(const BatchDraft& draft, std::string_view body) {
+    Prepared prepared{checksums_of(draft.items, body), {}};
+    ContentsPacker contents(first_state(draft), draft.items_named, draft.items.size());
+    for (std::size_t at = 0; at < draft.items.size(); ++at) {
+        const ItemDraft& item = draft.items[at];
+        contents.add(item.custom_id, item.subject.text,
+                     {item.body_offset, item.body_bytes, prepared.checksums[at]});
+    }
+    prepared.head = contents.take();
+    return prepared;
+}
+
 Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spool, std::string_view body,
-                                 const std::vector<std::uint32_t>& checksums) {
+                                 const Prepared& prepared) {
     if (const auto allowed = check_active(tx, draft); !allowed) return std::unexpected(allowed.error());
     if (draft.idempotency) {
         const auto noted = draft.idempotency_replaces ? replace_idempotent(tx, *draft.idempotency)
@@ -104,10 +123,11 @@ Result<core::Batch> insert_batch(Tx& tx, const BatchDraft& draft, FileSpool& spo
     if (!placed) return std::unexpected(placed.error());
     const auto shared = tx.db.run(sql::kInsertShared, row.row, batch.shared);
     if (!shared) return std::unexpected(shared.error());
-    const auto items = insert_items(tx, row, draft, checksums);
+    const auto items = insert_items(tx, row, draft, prepared.checksums);
     if (!items) return std::unexpected(items.error());
     if (const auto planned = insert_plan(tx, row, draft.plan); !planned)
         return std::unexpected(planned.error());
+    if (const auto kept = keep_head(tx, row, prepared.head); !kept) return std::unexpected(kept.error());
     if (is_rejected(batch)) {
         if (const auto told = note_batch_ended(tx, batch); !told) return std::unexpected(told.error());
     }
@@ -137,7 +157,7 @@ Result<core::Batch> SqliteBatches::create(BatchDraft draft, std::unique_ptr<Body
     const auto bytes = spool->bytes();
     if (!bytes) return std::unexpected(bytes.error());
     if (const auto sound = check_draft(draft, bytes->size()); !sound) return std::unexpected(sound.error());
-    const auto checksums = checksums_of(draft.items, *bytes);
+    const Prepared prepared = prepare(draft, *bytes);
 
     const BatchId id = draft.batch.id;
     if (spool->in_file()) {
@@ -152,7 +172,7 @@ Result<core::Batch> SqliteBatches::create(BatchDraft draft, std::unique_ptr<Body
         }
     }
     auto created =
-        engine_->writer.run([&](Tx& tx) { return insert_batch(tx, draft, *spool, *bytes, checksums); });
+        engine_->writer.run([&](Tx& tx) { return insert_batch(tx, draft, *spool, *bytes, prepared); });
     if (!spool->in_file()) return created;
     if (created) {
         (void)engine_->disk->remove(engine_->paths.spooled_body(id));

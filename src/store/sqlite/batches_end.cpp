@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "store/sqlite/batch_records.h"
+#include "store/sqlite/ended_order.h"
 #include "store/sqlite/results_file.h"
 #include "store/sqlite/sqlite_batches.h"
 #include "store/sqlite/sqlite_files.h"
@@ -53,6 +55,10 @@ Result<core::Batch> apply_event(Tx& tx, const BatchId& id, core::BatchEvent even
     }
     row.batch = *core::after_event(row.batch, event, now);
     if (const auto stored = tx.update(row); !stored) return std::unexpected(stored.error());
+    // That it has started follows from what has run.
+    if (event != core::BatchEvent::started) {
+        if (const auto kept = keep_turn(tx, row); !kept) return std::unexpected(kept.error());
+    }
     if (row.batch.state == core::BatchState::ended) {
         if (const auto told = note_batch_ended(tx, row.batch); !told) return std::unexpected(told.error());
     }
@@ -108,8 +114,10 @@ Result<SqliteBatches::LaidOut> SqliteBatches::lay_out(const BatchRow& row, const
                                         row.batch.counts.total());
     if (!writer) return std::unexpected(writer.error());
     LaidOut laid_out;
+    EndedPacker ended(turn_of(row), row.batch.counts.total());
     const auto add = [&](const ItemRow& item) -> Result<> {
         const std::uint32_t ordinal = item.head.id.ordinal;
+        ended.add(outcome_of(item));
         if (!item.line) return writer->add(ordinal, layout.render(row.batch, item.head));
         const auto line = engine_->lines.read(*item.line, {row.row, ordinal});
         if (!line) return std::unexpected(missing_is_corrupt(line.error()));
@@ -139,7 +147,9 @@ Result<SqliteBatches::LaidOut> SqliteBatches::lay_out(const BatchRow& row, const
     }
     if (!added) return std::unexpected(added.error());
     laid_out.line_bytes = writer->line_bytes();
-    if (const auto done = writer->finish(); !done) return std::unexpected(done.error());
+    const auto order = read_ended_ordinals(snapshot->db(), row, 0, row.batch.counts.total());
+    if (!order) return std::unexpected(order.error());
+    if (const auto done = writer->finish(ended.finish(*order)); !done) return std::unexpected(done.error());
     return laid_out;
 }
 
@@ -192,6 +202,9 @@ Result<core::Batch> SqliteBatches::publish(const BatchId& id, const Layout& layo
             const auto dropped = tx.db.run(sql::kDropRecords, Stream::lines, segment, count);
             if (!dropped) return std::unexpected(dropped.error());
         }
+        // The file tells it.
+        if (const auto dropped = drop_record(tx, now.row, Stream::lines); !dropped)
+            return std::unexpected(dropped.error());
         return now.batch;
     });
     if (!published) return give_up(published.error());
@@ -255,6 +268,11 @@ Result<Engine::Ranges> SqliteBatches::ranges_of(Tx& tx, const BatchRow& row) {
         ranges.bodies.push_back(
             {*row.body_segment, row.body_start, row.body_bytes + SegmentLog::kHeaderBytes});
     }
+    const auto head = find_record(tx.db, row.row, Stream::bodies);
+    if (!head) return std::unexpected(head.error());
+    if (*head)
+        add_range(ranges.bodies,
+                  {(*head)->segment, (*head)->start, (*head)->bytes + SegmentLog::kHeaderBytes});
     return ranges;
 }
 
@@ -276,6 +294,10 @@ Result<Engine::Ranges> SqliteBatches::drop_contents(Tx& tx, const BatchRow& row,
     if (row.body_segment) {
         const auto dropped = tx.db.run(sql::kDropRecords, Stream::bodies, *row.body_segment, 1);
         if (!dropped) return std::unexpected(dropped.error());
+    }
+    for (const Stream stream : {Stream::bodies, Stream::lines}) {
+        if (const auto dropped = drop_record(tx, row.row, stream); !dropped)
+            return std::unexpected(dropped.error());
     }
     if (const auto owed = add_owed_ranges(tx, row.batch.id, *ranges); !owed)
         return std::unexpected(owed.error());
@@ -319,6 +341,7 @@ Result<core::Batch> SqliteBatches::archive(const BatchId& id, Timestamp now) {
         const auto unplaced = tx.db.run(sql::kPlaceBody, row.row, row.key(row.cursor), row.body_segment, 0);
         if (!unplaced) return std::unexpected(unplaced.error());
         if (const auto stored = tx.update(row); !stored) return std::unexpected(stored.error());
+        tx.lines.note({row.row, kGone}, pack_gone({id, row.row, now}));
         batch = row.batch;
         return *ranges;
     });
@@ -348,6 +371,7 @@ Result<> SqliteBatches::remove(const BatchId& id) {
         if (done && row.batch.kind == core::BatchKind::batch) done = tx.db.run(sql::kKeepPlace, row.row);
         if (done) done = tx.db.run(sql::kDeleteBatch, row.row);
         if (!done) return std::unexpected(done.error());
+        tx.lines.note({row.row, kGone}, pack_gone({id, row.row, {}}));
         tx.removed(id);
         return ranges;
     });

@@ -115,6 +115,8 @@ public:
     // may go on writing meanwhile.
     Result<std::unique_ptr<Connection>> copy_to(const std::filesystem::path& path, Disk& disk);
 
+    // For tables of any shape.
+    sqlite3* raw() { return handle_; }
     std::int64_t last_insert_row() const { return sqlite3_last_insert_rowid(handle_); }
     bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
     // Copies what the write-ahead log holds into the database, as far as readers allow.

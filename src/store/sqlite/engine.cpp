@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "store/sqlite/directory_lock.h"
 #include "store/sqlite/half_made.h"
+#include "store/sqlite/index_rebuild.h"
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/statements.h"
 
@@ -117,9 +118,17 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
         if (!taken) return fail(ErrorCode::unavailable, std::move(taken.error().message));
         lock = std::move(*taken);
     }
+    if (is_rebuilt_index_waiting(paths)) {
+        if (!options.exclusive)
+            return fail(ErrorCode::unavailable, "a repair of " + paths.root.string() +
+                                                    " was cut off; repeat it, or start the server");
+        if (const auto taken = take_rebuilt_index(paths, *disk); !taken)
+            return std::unexpected(taken.error());
+    }
     if (lacks_index(paths))
         return fail(ErrorCode::unavailable,
-                    fmt::format("the index of {} is missing, and there are batches: restore a backup",
+                    fmt::format("the index of {0} is missing, and there are batches: 'sheaf fsck --repair "
+                                "--data {0}' builds it anew",
                                 paths.root.string()));
     auto gate = RemovalGate::open(paths.root);
     if (!gate) return std::unexpected(gate.error());

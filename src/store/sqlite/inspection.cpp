@@ -54,7 +54,17 @@ Result<bool> check_integrity(Connection& db, const Paths& paths, const Listener&
     const auto log = check_wal(paths.index().string() + "-wal");
     if (!log) return std::unexpected(log.error());
     if (*log) listener.found({Fault::index_log_damaged, **log});
-    bool is_sound = true;
+    bool is_sound = !*log;
+    // SQLite reads zeros where the last page is cut short; its log may have the whole of it.
+    std::error_code ignored;
+    auto pages = db.query("PRAGMA page_size");
+    if (!pages) return std::unexpected(pages.error());
+    if (const auto row = pages->next(); !row) return std::unexpected(row.error());
+    const bool has_log = fs::file_size(paths.index().string() + "-wal", ignored) > 0 && !ignored;
+    if (!has_log && fs::file_size(paths.index(), ignored) % pages->as<std::uint64_t>(0) != 0) {
+        listener.found({Fault::index_damaged, "its last page is cut short"});
+        is_sound = false;
+    }
     const auto ask = [&](const char* question) -> Result<> {
         auto rows = db.query(question);
         if (!rows) return std::unexpected(rows.error());
@@ -75,6 +85,15 @@ Result<bool> check_integrity(Connection& db, const Paths& paths, const Listener&
         return false;
     }
     return is_sound;
+}
+
+Result<bool> check_rows(Connection& db, const Listener& listener) {
+    auto rows = db.query(sql::kCountUnsound);
+    if (!rows) return std::unexpected(rows.error());
+    if (const auto more = rows->next(); !more) return std::unexpected(more.error());
+    if (rows->number(0) == 0) return true;
+    listener.found({Fault::index_damaged, fmt::format("{} rows cannot be what they are", rows->number(0))});
+    return false;
 }
 
 Result<> Inspection::check_strays() {
@@ -178,6 +197,8 @@ Result<> Inspection::check_files() {
         const std::string name = path.filename().string();
         if (name.find(kDamaged) != std::string::npos)
             tell(Fault::kept_copy, name);
+        else if (name.starts_with("index.db.building"))
+            tell(Fault::leftover, name);
         else if (std::ranges::find(kOurs, name) == kOurs.end())
             tell(Fault::unknown_file, name);
         return {};
@@ -202,6 +223,8 @@ Result<> Inspection::check_files() {
 }
 
 void Inspection::check_segment_file(const fs::path& path, Stream stream) {
+    if (path.filename().string().find(kDamaged) != std::string::npos)
+        return tell(Fault::kept_copy, name_of(path));
     const auto number = segment_of(path);
     if (!number) return tell(Fault::unknown_file, name_of(path));
     const SegmentTable::Name name{stream, *number};

@@ -22,6 +22,9 @@ struct BatchFault {
 // What SQLite says of the index and its write-ahead log. Whether all of it can be relied on.
 Result<bool> check_integrity(Connection& db, const Paths& paths, const Listener& listener);
 
+// Whether all rows can be what they are, in an index of this version.
+Result<bool> check_rows(Connection& db, const Listener& listener);
+
 // Reads all that lies in a data directory but blobs, with its index, and tells what is wrong. Belongs to one
 // thread.
 class Inspection {

@@ -9,14 +9,15 @@
 #include "store/sqlite/migrations/0003_webhooks.h"
 #include "store/sqlite/migrations/0004_plans.h"
 #include "store/sqlite/migrations/0005_ended_order.h"
+#include "store/sqlite/migrations/0006_records.h"
 
 namespace sheaf::store {
 namespace {
 
 // Number n is at place n - 1. Never edit one that was released; add the next.
-constexpr std::array kMigrations{migrations::k0001Initial, migrations::k0002Dialects,
-                                 migrations::k0003Webhooks, migrations::k0004Plans,
-                                 migrations::k0005EndedOrder};
+constexpr std::array kMigrations{migrations::k0001Initial,    migrations::k0002Dialects,
+                                 migrations::k0003Webhooks,   migrations::k0004Plans,
+                                 migrations::k0005EndedOrder, migrations::k0006Records};
 
 }  // namespace
 

@@ -226,7 +226,7 @@ TEST_F(UpkeepRepair, CountsLeasesAndSegmentsAreCountedAnew) {
     EXPECT_EQ(repair(),
               (Told{"rows stray: 1 leases of no request (mended)",
                     "uncounted: log/00000001.seg: 4 records, 0 counted (mended)",
-                    "spare: bodies/00000001.seg: 2 records, 5 counted (mended)", "no lease 2 (requeued)",
+                    "spare: bodies/00000001.seg: 4 records, 5 counted (mended)", "no lease 2 (requeued)",
                     "stray lease 3 (mended)", "counts (mended)", "stuck (mended)"}));
     EXPECT_EQ(check(), Told{});
     open();

@@ -19,6 +19,14 @@ struct Entry {
 };
 static_assert(sizeof(Entry) == 16);
 
+struct Footer {
+    std::uint32_t checksum = 0;  // of what is before it
+    std::uint32_t bytes = 0;     // how long that is
+    std::uint32_t magic = 0;
+};
+static_assert(sizeof(Footer) == 12);
+constexpr std::uint32_t kFooterMagic = 0x52464853;  // "SHFR"
+
 Error damaged() {
     return {ErrorCode::corrupt, "a results file is damaged", {}};
 }
@@ -40,8 +48,11 @@ Result<> ResultsWriter::add(std::uint32_t ordinal, std::string_view line) {
     return buffer_.size() < kBufferBytes ? Result<>{} : flush();
 }
 
-Result<> ResultsWriter::finish() {
+Result<> ResultsWriter::finish(std::string_view ending) {
     buffer_ += entries_;
+    buffer_ += ending;
+    const Footer footer{crc32c(ending), static_cast<std::uint32_t>(ending.size()), kFooterMagic};
+    buffer_.append(reinterpret_cast<const char*>(&footer), sizeof footer);
     if (const auto done = flush(); !done) return done;
     return disk_->sync(file_.fd(), "a results file");
 }
@@ -68,10 +79,30 @@ Result<std::string> read_result(int fd, std::uint64_t line_bytes, std::uint32_t 
     return line;
 }
 
+std::optional<std::string> read_ending(int fd) {
+    const auto size = size_of(fd);
+    Footer footer;
+    if (!size || *size < sizeof footer) return std::nullopt;
+    const std::uint64_t footer_at = *size - sizeof footer;
+    if (!read_at(fd, reinterpret_cast<char*>(&footer), sizeof footer, footer_at)) return std::nullopt;
+    if (footer.magic != kFooterMagic || footer.bytes > footer_at) return std::nullopt;
+    std::string ending(footer.bytes, '\0');
+    if (!read_at(fd, ending.data(), ending.size(), footer_at - footer.bytes)) return std::nullopt;
+    if (crc32c(ending) != footer.checksum) return std::nullopt;
+    return ending;
+}
+
+std::optional<std::uint64_t> line_bytes_of(int fd, std::uint64_t size, std::uint32_t count) {
+    std::uint64_t behind = std::uint64_t{count} * sizeof(Entry);
+    if (const auto ending = read_ending(fd)) behind += ending->size() + sizeof(Footer);
+    if (behind > size) return std::nullopt;
+    return size - behind;
+}
+
 Result<> verify_results(int fd, std::uint64_t line_bytes, std::uint32_t count) {
     const auto size = size_of(fd);
     if (!size) return std::unexpected(size.error());
-    if (*size != line_bytes + std::uint64_t{count} * sizeof(Entry)) return std::unexpected(damaged());
+    if (*size < line_bytes + std::uint64_t{count} * sizeof(Entry)) return std::unexpected(damaged());
     std::vector<Entry> entries(count);
     if (const auto got =
             read_at(fd, reinterpret_cast<char*>(entries.data()), count * sizeof(Entry), line_bytes);

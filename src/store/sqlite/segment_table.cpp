@@ -61,8 +61,9 @@ Result<> recount_segments(Connection& db, const Paths& paths, const Listener& li
         const auto known = uses.find({rows->as<Stream>(0), rows->number(1)});
         // A place in no segment is the fault of the row.
         if (known == uses.end()) continue;
-        known->second.in_use = rows->number(2);
-        known->second.needed = rows->as<std::uint64_t>(3) + SegmentLog::kHeaderBytes;
+        SegmentUse& use = known->second;
+        use.in_use += rows->number(2);
+        use.needed = std::max(use.needed, rows->as<std::uint64_t>(3) + SegmentLog::kHeaderBytes);
     }
     for (const auto& [name, use] : uses) {
         const bool reaches_beyond = use.needed > use.bytes && use.needed <= use.file_bytes;

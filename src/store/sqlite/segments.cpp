@@ -15,7 +15,6 @@
 namespace sheaf::store {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x31464853;  // "SHF1"
 constexpr std::size_t kChecksumAt = 20;
 constexpr std::size_t kReadableMax = 256;
 constexpr std::size_t kPendingKept = std::size_t{4} << 20;
@@ -25,7 +24,7 @@ using Header = std::array<char, SegmentLog::kHeaderBytes>;
 Header make_header(RecordName name, std::string_view payload) {
     Header header{};
     const auto length = static_cast<std::uint32_t>(payload.size());
-    std::memcpy(header.data(), &kMagic, 4);
+    std::memcpy(header.data(), SegmentLog::kMagicBytes.data(), 4);
     std::memcpy(header.data() + 4, &length, 4);
     std::memcpy(header.data() + 8, &name.batch, 8);
     std::memcpy(header.data() + 16, &name.ordinal, 4);
@@ -74,6 +73,11 @@ Place SegmentLog::append(RecordName name, std::string_view payload) {
     pending_.append(payload);
     ++pending_live_;
     return place;
+}
+
+void SegmentLog::note(RecordName name, std::string_view payload) {
+    (void)append(name, payload);
+    --pending_live_;
 }
 
 void SegmentLog::rewind(Mark mark) {

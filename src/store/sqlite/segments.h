@@ -30,7 +30,12 @@ struct RecordName {
     std::uint32_t ordinal = 0;
 };
 
-inline constexpr std::uint32_t kWholeBody = 0xffff'ffffU;  // the ordinal of a record that is a batch's body
+// Ordinals of records that are not an item's line.
+inline constexpr std::uint32_t kWholeBody = 0xffff'ffffU;  // a batch's body
+inline constexpr std::uint32_t kHead = 0xffff'fffeU;       // batch_records.h: BatchHead,
+inline constexpr std::uint32_t kOutcomes = 0xffff'fffdU;   // Outcomes,
+inline constexpr std::uint32_t kTurn = 0xffff'fffcU;       // BatchTurn,
+inline constexpr std::uint32_t kGone = 0xffff'fffbU;       // BatchGone
 
 // Append-only files NNNNNNNN.seg of checksummed records, shared by all batches.
 //
@@ -42,6 +47,7 @@ inline constexpr std::uint32_t kWholeBody = 0xffff'ffffU;  // the ordinal of a r
 class SegmentLog {
 public:
     static constexpr std::uint64_t kHeaderBytes = 24;
+    static constexpr std::string_view kMagicBytes = "SHF1";
     static constexpr std::uint64_t kRotateBytes = std::uint64_t{64} << 20;
 
     SegmentLog(Disk& disk, std::filesystem::path directory)
@@ -52,6 +58,8 @@ public:
     Result<> resume(std::int64_t newest, std::uint64_t bytes);
 
     Place append(RecordName name, std::string_view payload);
+    // The same for a record that no row refers to: it stays as long as its segment does.
+    void note(RecordName name, std::string_view payload);
     struct Mark {
         std::size_t bytes = 0;
         std::int64_t live = 0;
@@ -62,7 +70,7 @@ public:
     void keep();
     void abandon();
 
-    // What is being appended: the segment, its length then, and how many records are new.
+    // What is being appended: the segment, its length then, and how many records are new that count.
     bool has_pending() const { return !pending_.empty(); }
     std::int64_t current() const { return current_; }
     std::uint64_t end() const { return size_ + pending_.size(); }

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/check.h"
+#include "store/sqlite/batch_records.h"
 #include "store/sqlite/ended_order.h"
 #include "store/sqlite/plan_chunks.h"
 #include "store/sqlite/sqlite_batches.h"
@@ -161,9 +162,15 @@ Result<TakenOf> take(Tx& tx, const ClaimRequest& request) {
 struct Changed {
     BatchRow row;
     bool tells_items = false;  // to be told to webhooks
-    // Of its items that got their result now, and how many had theirs before.
-    std::vector<std::uint32_t> ended{};
+    Outcomes outcomes;         // of its items that got their result now,
+    // and how many had theirs before.
     std::uint32_t ended_before = row.batch.counts.succeeded + row.batch.counts.failed;
+
+    std::vector<std::uint32_t> ordinals() const {
+        std::vector<std::uint32_t> all;
+        for (const Outcome& each : outcomes.items) all.push_back(each.ordinal);
+        return all;
+    }
 };
 
 // The batches that a group of results changes, each found once.
@@ -181,7 +188,8 @@ public:
         const bool may_tell = (*found)->batch.item_events != core::ItemEvents::none;
         const auto tells = may_tell ? is_told(*tx_, (*found)->batch) : Result<bool>(false);
         if (!tells) return std::unexpected(tells.error());
-        return changed_.emplace_back(std::make_unique<Changed>(std::move(**found), *tells)).get();
+        return changed_.emplace_back(std::make_unique<Changed>(std::move(**found), *tells, Outcomes{id, {}}))
+            .get();
     }
     const std::vector<std::unique_ptr<Changed>>& changed() const { return changed_; }
 
@@ -204,11 +212,11 @@ Result<Recorded> record(Tx& tx, Group& group, const ItemResult& result) {
         tx.db.run(sql::kFinishItem, key, result.state, result.finished_at, place.segment, place.start,
                   place.bytes, result.usage.input_tokens, result.usage.output_tokens);
     if (!stored) return std::unexpected(stored.error());
+    (*batch)->outcomes.items.push_back({result.item.ordinal, result.state, result.finished_at, result.usage});
     if ((*batch)->tells_items) {
         const auto noted = note_item_ended(tx, row.batch, result.item.ordinal, result.finished_at);
         if (!noted) return std::unexpected(noted.error());
     }
-    (*batch)->ended.push_back(result.item.ordinal);
     --row.batch.counts.running;
     ++row.batch.counts.of(result.state);
     row.batch.usage += result.usage;
@@ -228,9 +236,10 @@ Result<FinishReport> record_all(Tx& tx, std::span<const ItemResult> results) {
     }
     for (const auto& changed : group.changed()) {
         const BatchRow& row = changed->row;
-        if (changed->ended.empty()) continue;
-        const auto placed = insert_ended(tx, row, changed->ended_before, changed->ended);
+        if (changed->outcomes.items.empty()) continue;
+        const auto placed = insert_ended(tx, row, changed->ended_before, changed->ordinals());
         if (!placed) return std::unexpected(placed.error());
+        tx.lines.note({row.row, kOutcomes}, pack_outcomes(changed->outcomes));
         if (const auto stored = tx.update(row); !stored) return std::unexpected(stored.error());
         if (row.batch.state != core::BatchState::ended) continue;
         if (const auto noted = note_batch_ended(tx, row.batch); !noted) return std::unexpected(noted.error());

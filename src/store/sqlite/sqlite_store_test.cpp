@@ -38,8 +38,8 @@ SHEAF_STORE_CONFORMANCE(Sqlite, make_sqlite_under_test);
 void forget_ended_order(const std::filesystem::path& index) {
     sqlite3* db = nullptr;
     CHECK(sqlite3_open(index.c_str(), &db) == SQLITE_OK, "the index opens");
-    CHECK(sqlite3_exec(db, "DROP TABLE ended_order; PRAGMA user_version = 4", nullptr, nullptr, nullptr) ==
-              SQLITE_OK,
+    CHECK(sqlite3_exec(db, "DROP TABLE ended_order; DROP TABLE batch_records; PRAGMA user_version = 4",
+                       nullptr, nullptr, nullptr) == SQLITE_OK,
           "the table is dropped");
     sqlite3_close(db);
 }

@@ -6,6 +6,7 @@
 #include "store/sqlite/batch_mender.h"
 #include "store/sqlite/directory_lock.h"
 #include "store/sqlite/half_made.h"
+#include "store/sqlite/index_rebuild.h"
 #include "store/sqlite/inspection.h"
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/named_blobs.h"
@@ -22,6 +23,15 @@ bool has_files(const fs::path& directory) {
     std::error_code error;
     const fs::directory_iterator first(directory, error);
     return !error && first != fs::directory_iterator();
+}
+
+bool has_kept_index(const fs::path& root) {
+    std::error_code error;
+    for (fs::directory_iterator at(root, error); !error && at != fs::directory_iterator();
+         at.increment(error)) {
+        if (at->path().filename().string().starts_with("index.damaged-")) return true;
+    }
+    return false;
 }
 
 using Visit = std::function<Result<>(const NamedBlob&)>;
@@ -44,6 +54,8 @@ private:
     Result<bool> look(const Listener& listener);
     Result<> bring_up_to_date();
     Result<> look_again();
+    // Whether it was.
+    Result<bool> build_anew_if_damaged(const Listener& listener, const Repairs& how);
     Result<> mend_index(const Listener& listener);
     Result<> clear_leftovers(const Listener& listener);
     // Whether a server began meanwhile, where there was no lock to take.
@@ -105,16 +117,21 @@ Result<> SqliteUpkeep::still_alone() {
 }
 
 Result<Checked> SqliteUpkeep::check(const Listener& listener) {
+    if (is_rebuilt_index_waiting(paths_))
+        return fail(ErrorCode::unavailable,
+                    "a repair of " + paths_.root.string() + " was cut off; repeat it");
     const auto looked = look(listener);
     if (!looked) return std::unexpected(looked.error());
     if (!*looked) return Checked{};
     // The index as it is, before a copy of it is brought up to date.
     const auto sound = check_integrity(*db_, paths_, listener);
     if (!sound) return std::unexpected(sound.error());
-    if (const auto done = bring_up_to_date(); !done) {
-        if (*sound || done.error().code != ErrorCode::corrupt) return std::unexpected(done.error());
-        return Checked{};
-    }
+    // What it says cannot be relied on then.
+    if (!*sound) return Checked{};
+    if (const auto done = bring_up_to_date(); !done) return std::unexpected(done.error());
+    const auto rows_sound = check_rows(*db_, listener);
+    if (!rows_sound) return std::unexpected(rows_sound.error());
+    if (!*rows_sound) return Checked{};
     Inspection inspection({.db = db_.get(),
                            .paths = &paths_,
                            .lines = &lines_,
@@ -132,6 +149,35 @@ Result<Checked> SqliteUpkeep::check(const Listener& listener) {
     Checked checked = inspection.checked();
     checked.index_was_read = done.has_value();
     return checked;
+}
+
+// An index that cannot be relied on is built anew; so is one whose log is damaged, for what was written since
+// is in the records still.
+Result<bool> SqliteUpkeep::build_anew_if_damaged(const Listener& listener, const Repairs& how) {
+    bool is_damaged = false;
+    const Listener told{[&](Finding finding) {
+                            is_damaged = true;
+                            finding.mending = Mending::mended;
+                            listener.found(finding);
+                        },
+                        listener.progress};
+    const auto looked = look(told);
+    if (!looked) return std::unexpected(looked.error());
+    if (*looked) {
+        const auto sound = check_integrity(*db_, paths_, told);
+        if (!sound) return std::unexpected(sound.error());
+        const auto version = *sound ? schema_version(*db_) : Result<std::int64_t>(0);
+        if (!version) return std::unexpected(version.error());
+        if (*version == newest_schema()) {
+            if (const auto rows_sound = check_rows(*db_, told); !rows_sound)
+                return std::unexpected(rows_sound.error());
+        }
+    }
+    std::unique_ptr<Connection> old = std::move(db_);
+    if (!is_damaged) return false;
+    const auto built = rebuild_index(paths_, disk_, std::move(old), how, listener);
+    if (!built) return std::unexpected(built.error());
+    return true;
 }
 
 // What must be right before the store is opened to be written: it removes segments that nothing is counted
@@ -186,19 +232,26 @@ Result<> SqliteUpkeep::clear_leftovers(const Listener& listener) {
 }
 
 Result<Checked> SqliteUpkeep::repair(const Listener& listener, const Repairs& how) {
+    if (!lock_) {
+        auto lock = lock_directory(paths_.root);
+        if (!lock) return std::unexpected(lock.error());
+        lock_ = std::move(*lock);
+    }
     {
         const auto gate = RemovalGate::open(paths_.root);
         if (!gate) return std::unexpected(gate.error());
         if (!(*gate)->enter())
             return fail(ErrorCode::conflict, "a backup of " + paths_.root.string() + " is under way");
     }
-    const auto looked = look(listener);
-    if (!looked) return std::unexpected(looked.error());
-    if (!*looked) return Checked{};
-    const auto sound = check_integrity(*db_, paths_, listener);
-    if (!sound) return std::unexpected(sound.error());
-    db_.reset();
-    if (!*sound) return Checked{};
+    if (is_rebuilt_index_waiting(paths_)) {
+        if (const auto taken = take_rebuilt_index(paths_, disk_); !taken)
+            return std::unexpected(taken.error());
+    }
+    const auto built = build_anew_if_damaged(listener, how);
+    if (!built) return std::unexpected(built.error());
+    std::error_code ignored;
+    // A directory that was never served on.
+    if (!fs::exists(paths_.index(), ignored)) return Checked{};
     if (const auto done = mend_index(listener); !done) return std::unexpected(done.error());
     if (const auto done = clear_leftovers(listener); !done) return std::unexpected(done.error());
     // The store takes the lock itself.
@@ -228,6 +281,7 @@ Result<Checked> SqliteUpkeep::repair(const Listener& listener, const Repairs& ho
     lock_ = std::move(*lock);
     Checked checked = inspection.checked();
     checked.index_was_read = true;
+    checked.index_was_rebuilt = *built || has_kept_index(paths_.root);
     return checked;
 }
 

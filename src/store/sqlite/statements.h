@@ -17,7 +17,7 @@
 #define SHEAF_ITEM_COLUMNS                                                                          \
     "i.key, " SHEAF_ITEM_STATE                                                                      \
     ", i.body_offset, i.body_bytes, i.body_crc, i.custom_id, i.subject, i.finished_at, i.segment, " \
-    "i.line_start, i.line_bytes"
+    "i.line_start, i.line_bytes, i.input_tokens, i.output_tokens"
 
 namespace sheaf::store::sql {
 
@@ -94,6 +94,11 @@ inline constexpr const char* kUnpublishedBatches =
 inline constexpr const char* kBatchesToPurge =
     "SELECT " SHEAF_BATCH_COLUMNS " FROM batches b WHERE b.purge_at <= ?1 ORDER BY b.purge_at LIMIT ?2";
 inline constexpr const char* kDeleteBatch = "DELETE FROM batches WHERE row = ?1";
+inline constexpr const char* kInsertRecord =
+    "INSERT OR REPLACE INTO batch_records(row, stream, segment, start, bytes) VALUES(?1, ?2, ?3, ?4, ?5)";
+inline constexpr const char* kFindRecord =
+    "SELECT segment, start, bytes FROM batch_records WHERE row = ?1 AND stream = ?2";
+inline constexpr const char* kDeleteRecord = "DELETE FROM batch_records WHERE row = ?1 AND stream = ?2";
 inline constexpr const char* kDeleteShared = "DELETE FROM batch_shared WHERE row = ?1";
 inline constexpr const char* kRemoveFilesOfBatch =
     "UPDATE files SET removed_at = ?2 WHERE batch = ?1 AND removed_at IS NULL";
@@ -215,7 +220,8 @@ inline constexpr const char* kRecordsInUse =
     "JOIN batches b ON b.row = i.key >> 20 WHERE i.segment IS NOT NULL AND b.results_bytes IS NULL GROUP BY "
     "2 "
     "UNION ALL SELECT 1, body_segment, count(*), max(body_start + body_bytes) FROM batches "
-    "WHERE body_segment IS NOT NULL GROUP BY 2";
+    "WHERE body_segment IS NOT NULL GROUP BY 2 "
+    "UNION ALL SELECT stream, segment, count(*), max(start + bytes) FROM batch_records GROUP BY 1, 2";
 inline constexpr const char* kLeasesOf =
     "SELECT item FROM leases WHERE item >= ?1 AND item < ?2 ORDER BY item";
 inline constexpr const char* kRangesOfBatch =
@@ -230,6 +236,8 @@ inline constexpr const char* kStrays =
     "WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = p.key >> 20) "
     "UNION ALL SELECT 'defaults of no batch', count(*) FROM batch_shared s "
     "WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = s.row) "
+    "UNION ALL SELECT 'records of no batch', count(*) FROM batch_records r "
+    "WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = r.row) "
     "UNION ALL SELECT 'chunks of no upload', count(*) FROM chunks c "
     "WHERE NOT EXISTS (SELECT 1 FROM uploads u WHERE u.id = c.upload) "
     "UNION ALL SELECT 'parts of no upload', count(*) FROM file_parts p "
@@ -239,6 +247,7 @@ inline constexpr const char* kDropStrays =
     "DELETE FROM leases WHERE NOT EXISTS (SELECT 1 FROM items i WHERE i.key = item);"
     "DELETE FROM plan_chunks WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = key >> 20);"
     "DELETE FROM batch_shared WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = batch_shared.row);"
+    "DELETE FROM batch_records WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = batch_records.row);"
     "DELETE FROM chunks WHERE NOT EXISTS (SELECT 1 FROM uploads u WHERE u.id = upload);"
     "DELETE FROM file_parts WHERE NOT EXISTS (SELECT 1 FROM file_uploads u WHERE u.id = upload);";
 inline constexpr const char* kSetSegment =
@@ -275,6 +284,116 @@ inline constexpr const char* kHasUpload = "SELECT 1 FROM uploads WHERE id = ?1";
 inline constexpr const char* kCountStates =
     "SELECT " SHEAF_ITEM_STATE
     ", count(*) FROM items i JOIN batches b ON b.row = ?1 WHERE i.key >= ?2 AND i.key < ?3 GROUP BY 1";
+// Building an index anew. `touched` names the batches that records told more of than the old index did, and
+// whether it had anything of them.
+inline constexpr const char* kMakeTouched =
+    "CREATE TEMP TABLE touched(row INTEGER PRIMARY KEY, is_new INTEGER NOT NULL)";
+inline constexpr const char* kTouch = "INSERT OR IGNORE INTO touched(row, is_new) VALUES(?1, ?2)";
+inline constexpr const char* kIsNew = "SELECT 1 FROM touched WHERE row = ?1 AND is_new";
+inline constexpr const char* kNextTouched =
+    "SELECT " SHEAF_BATCH_COLUMNS
+    ", (SELECT is_new FROM touched t WHERE t.row = b.row) FROM batches b "
+    "WHERE b.row = (SELECT min(row) FROM touched WHERE row > ?1)";
+// In which order results became durable, as records tell it.
+inline constexpr const char* kMakeToldOrder =
+    "CREATE TEMP TABLE told_order(row INTEGER, number INTEGER, ordinals TEXT, PRIMARY KEY(row, number)) "
+    "WITHOUT ROWID";
+inline constexpr const char* kTellOrder = "INSERT INTO told_order(row, number, ordinals) VALUES(?1, ?2, ?3)";
+inline constexpr const char* kToldOrder = "SELECT ordinals FROM told_order WHERE row = ?1 ORDER BY number";
+// Of which rows there is something in which segment.
+inline constexpr const char* kMakeSeen =
+    "CREATE TEMP TABLE seen(stream INTEGER, segment INTEGER, row INTEGER, PRIMARY KEY(stream, segment, row)) "
+    "WITHOUT ROWID";
+inline constexpr const char* kSee = "INSERT OR IGNORE INTO seen(stream, segment, row) VALUES(?1, ?2, ?3)";
+inline constexpr const char* kMakeGone = "CREATE TEMP TABLE gone(row INTEGER PRIMARY KEY)";
+inline constexpr const char* kGo = "INSERT OR IGNORE INTO gone(row) VALUES(?1)";
+inline constexpr const char* kUnclaimedSegments =
+    "SELECT DISTINCT stream, segment FROM seen s WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = "
+    "s.row) AND NOT EXISTS (SELECT 1 FROM gone g WHERE g.row = s.row)";
+inline constexpr const char* kUseRowsBehind =
+    "INSERT OR REPLACE INTO sqlite_sequence(rowid, name, seq) "
+    "SELECT max(rowid), 'batches', max(?1, coalesce(max(seq), 0)) FROM sqlite_sequence WHERE name = "
+    "'batches'";
+inline constexpr const char* kFoundArchived =
+    "UPDATE batches SET archived_at = ?2, results_bytes = coalesce(results_bytes, 0), body_segment = NULL "
+    "WHERE row = ?1";
+inline constexpr const char* kDropTurnsOfPublished =
+    "DELETE FROM batch_records WHERE stream = 0 AND EXISTS "
+    "(SELECT 1 FROM batches b WHERE b.row = batch_records.row AND b.results_bytes IS NOT NULL)";
+inline constexpr const char* kIdOfRow = "SELECT id FROM batches WHERE row = ?1";
+// Rows that cannot be, which SQLite does not mind.
+#define SHEAF_UNSOUND_BATCHES                                                                     \
+    " FROM batches WHERE typeof(id) <> 'blob' OR length(id) <> 12 OR typeof(state) <> 'integer' " \
+    "OR state NOT BETWEEN 0 AND 3 OR end_reason NOT BETWEEN 0 AND 4 OR kind NOT BETWEEN 0 AND 1 " \
+    "OR item_events NOT BETWEEN 0 AND 2 OR row NOT BETWEEN 1 AND 1 << 42"
+#define SHEAF_UNSOUND_ITEMS " FROM items WHERE typeof(state) <> 'integer' OR state NOT IN (0, 2, 3, 4, 5)"
+inline constexpr const char* kCountUnsound =
+    "SELECT (SELECT count(*)" SHEAF_UNSOUND_BATCHES ") + (SELECT count(*)" SHEAF_UNSOUND_ITEMS
+    ") + (SELECT count(*) FROM assets WHERE length(id) <> 12) + (SELECT count(*) FROM files WHERE length(id) "
+    "<> 12) "
+    "+ (SELECT count(*) FROM file_parts WHERE length(id) <> 12) + (SELECT count(*) FROM chunks WHERE "
+    "length(upload) <> 12)";
+inline constexpr const char* kDropUnsound =
+    "DELETE" SHEAF_UNSOUND_BATCHES "; DELETE" SHEAF_UNSOUND_ITEMS
+    "; DELETE FROM assets WHERE length(id) <> 12; DELETE FROM files WHERE length(id) <> 12;"
+    "DELETE FROM file_parts WHERE length(id) <> 12; DELETE FROM chunks WHERE length(upload) <> 12;"
+    "DELETE FROM uploads WHERE length(id) <> 12; DELETE FROM file_uploads WHERE length(id) <> 12;"
+    "DELETE FROM removals WHERE length(id) <> 12;";
+#undef SHEAF_UNSOUND_BATCHES
+#undef SHEAF_UNSOUND_ITEMS
+inline constexpr const char* kRestoreBatch =
+    "INSERT OR IGNORE INTO batches(row, id, account, dialect, kind, model, tag, state, end_reason, cursor, "
+    "queued, "
+    "running, "
+    "succeeded, failed, canceled, expired, created_at, expires_at, purge_at, body_segment, body_start, "
+    "body_bytes, "
+    "keep_for, archive_at, ended_at, results_bytes, item_events) "
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, 0, 0, 0, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
+    "?19, ?20, "
+    "CASE WHEN ?9 = 4 THEN 0 END, ?21)";
+inline constexpr const char* kRestoreShared =
+    "INSERT OR IGNORE INTO batch_shared(row, shared) VALUES(?1, ?2)";
+inline constexpr const char* kRestoreItem =
+    "INSERT OR IGNORE INTO items(key, state, body_offset, body_bytes, body_crc, custom_id, subject, "
+    "subject_key, "
+    "name_key) VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+inline constexpr const char* kFoundLine =
+    "UPDATE items SET segment = ?2, line_start = ?3, line_bytes = ?4 WHERE key = ?1 AND state = 0";
+inline constexpr const char* kFoundOutcome =
+    "UPDATE items SET state = ?2, finished_at = ?3, input_tokens = ?4, output_tokens = ?5 "
+    "WHERE key = ?1 AND state = 0 AND segment IS NOT NULL";
+inline constexpr const char* kFoundUsage =
+    "UPDATE batches SET cached_tokens = cached_tokens + ?2, reasoning_tokens = reasoning_tokens + ?3 WHERE "
+    "row = ?1";
+// States only move forward.
+inline constexpr const char* kFoundTurn =
+    "UPDATE batches SET state = ?2, end_reason = ?3, cancel_requested_at = ?4, ended_at = ?5, purge_at = ?6 "
+    "WHERE row = ?1 AND state < 3 AND ?2 > state";
+inline constexpr const char* kFoundEnding =
+    "UPDATE items SET state = ?2, finished_at = ?3, input_tokens = ?4, output_tokens = ?5 "
+    "WHERE key = ?1 AND (state = 0 OR EXISTS (SELECT 1 FROM touched WHERE row = key >> 20 AND is_new))";
+inline constexpr const char* kFoundResults =
+    "UPDATE batches SET state = 3, end_reason = ?2, cancel_requested_at = ?3, ended_at = ?4, purge_at = ?5, "
+    "results_bytes = ?6, input_tokens = ?7, output_tokens = ?8, cached_tokens = ?9, reasoning_tokens = ?10 "
+    "WHERE row = ?1";
+inline constexpr const char* kSucceededOf =
+    "SELECT key FROM items WHERE key >= ?1 AND key < ?2 AND state = 2";
+inline constexpr const char* kDropPlaces =
+    "UPDATE items SET segment = NULL, line_start = NULL, line_bytes = NULL WHERE key >= ?1 AND key < ?2 AND "
+    "state = 0";
+inline constexpr const char* kDropEndedLeases =
+    "DELETE FROM leases WHERE item >= ?1 AND item < ?2 AND (SELECT state FROM items WHERE key = item) <> 0";
+inline constexpr const char* kSumItems =
+    "SELECT state, count(*), coalesce(max(finished_at), 0), coalesce(sum(input_tokens), 0), "
+    "coalesce(sum(output_tokens), 0) FROM items WHERE key >= ?1 AND key < ?2 GROUP BY state";
+inline constexpr const char* kLendUnfinished =
+    "INSERT OR IGNORE INTO leases(item, epoch, attempts, expires_at) "
+    "SELECT key, 1, 0, 0 FROM items WHERE key >= ?1 AND key < ?2 AND state = 0";
+inline constexpr const char* kItemsOfHead =
+    "SELECT custom_id, subject, body_offset, body_bytes, body_crc FROM items WHERE key >= ?1 AND key < ?2 "
+    "ORDER BY key";
+inline constexpr const char* kAreItemsNamed =
+    "SELECT 1 FROM items WHERE key >= ?1 AND key < ?2 AND name_key IS NOT NULL LIMIT 1";
 inline constexpr const char* kRequeueItem =
     "UPDATE items SET state = 0, finished_at = NULL, segment = NULL, line_start = NULL, line_bytes = NULL, "
     "input_tokens = NULL, output_tokens = NULL WHERE key = ?1";

@@ -92,6 +92,9 @@ private:
     // Whether there was room for it.
     Result<bool> insert_batch(const BatchHead& head);
     Result<> insert_items(const BatchHead& head);
+    Result<> see(Stream stream, const FoundRecord& record) {
+        return run_sql(sql::kSee, stream, record.place.segment, record.name.batch);
+    }
     Result<> take_line(const FoundRecord& record);
     Result<> take_outcomes(std::int64_t row, const Outcomes& outcomes);
     Result<> take_turn(const BatchTurn& turn, const Place& place);
@@ -124,7 +127,6 @@ private:
     const Repairs* how_;
     const Listener* listener_;
     std::int64_t told_ = 0;
-    std::int64_t seen_ = 0;  // the row of the last body or line
     std::int64_t row_max_ = 0;
 };
 
@@ -142,22 +144,17 @@ Result<> Rebuild::scan(Stream stream, const Visit& visit) {
         if (unreadable) continue;
         // How many of its records are in use is counted later.
         if (const auto known = run_sql(sql::kSetSegment, stream, number, bytes, 0); !known) return known;
-        seen_ = 0;
-        const auto see_and_visit = [&](const FoundRecord& record) -> Result<> {
-            const auto& [row, ordinal] = record.name;
-            row_max_ = std::max(row_max_, row);
-            const bool is_of_a_client = ordinal == kWholeBody || ordinal < kItemsMax;
-            if (is_of_a_client && std::exchange(seen_, row) != row) {
-                if (const auto noted = run_sql(sql::kSee, stream, number, row); !noted) return noted;
-            }
+        const auto count_and_visit = [&](const FoundRecord& record) -> Result<> {
+            row_max_ = std::max(row_max_, record.name.batch);
             return visit(record);
         };
-        if (const auto scanned = scan_segment(path, number, see_and_visit); !scanned) return scanned;
+        if (const auto scanned = scan_segment(path, number, count_and_visit); !scanned) return scanned;
     }
     return {};
 }
 
 Result<> Rebuild::take_head(const FoundRecord& record) {
+    if (record.name.ordinal == kWholeBody) return see(Stream::bodies, record);
     if (record.name.ordinal != kHead) return {};
     const auto bytes = record.read();
     if (!bytes) return std::unexpected(bytes.error());
@@ -229,8 +226,16 @@ Result<> Rebuild::take_line(const FoundRecord& record) {
     const std::int64_t row = record.name.batch;
     if (record.name.ordinal < kItemsMax) {
         // What it says of its state stands behind it.
-        return run_sql(sql::kFoundLine, (row << 20) | record.name.ordinal, record.place.segment,
-                       record.place.start, record.place.bytes);
+        const std::int64_t key = (row << 20) | record.name.ordinal;
+        const auto set =
+            db_->run(sql::kFoundLine, key, record.place.segment, record.place.start, record.place.bytes);
+        if (!set) return std::unexpected(set.error());
+        if (*set > 0) return {};
+        auto rows = db_->query(sql::kHasItem, key);
+        if (!rows) return std::unexpected(rows.error());
+        const auto is_there = rows->next();
+        if (!is_there) return std::unexpected(is_there.error());
+        return *is_there ? Result<>{} : see(Stream::lines, record);
     }
     if (record.name.ordinal != kOutcomes && record.name.ordinal != kTurn && record.name.ordinal != kGone)
         return {};

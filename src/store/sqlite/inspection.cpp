@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <ranges>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -40,6 +41,14 @@ std::optional<std::int64_t> segment_of(const fs::path& path) {
     return number;
 }
 
+// But for the headings that SQLite writes between them.
+void add_lines(std::string_view text, std::vector<std::string>& lines) {
+    for (const auto& part : std::views::split(text, '\n')) {
+        const std::string_view line(part);
+        if (!line.empty() && !line.starts_with("***")) lines.emplace_back(line);
+    }
+}
+
 }  // namespace
 
 void Inspection::tell(Fault fault, std::string detail) const {
@@ -65,6 +74,7 @@ Result<bool> check_integrity(Connection& db, const Paths& paths, const Listener&
         listener.found({Fault::index_damaged, "its last page is cut short"});
         is_sound = false;
     }
+    std::vector<std::string> complaints;
     const auto ask = [&](const char* question) -> Result<> {
         auto rows = db.query(question);
         if (!rows) return std::unexpected(rows.error());
@@ -73,18 +83,21 @@ Result<bool> check_integrity(Connection& db, const Paths& paths, const Listener&
             if (!more) return std::unexpected(more.error());
             if (!*more) return {};
             if (question == sql::kIntegrity && rows->bytes(0) == "ok") continue;
-            listener.found({Fault::index_damaged, rows->text(0)});
-            is_sound = false;
+            add_lines(rows->bytes(0), complaints);
         }
     };
     for (const char* const question : {sql::kIntegrity, sql::kForeignKeys}) {
         const auto asked = ask(question);
         if (asked) continue;
         if (asked.error().code != ErrorCode::corrupt) return std::unexpected(asked.error());
-        listener.found({Fault::index_damaged, asked.error().message});
-        return false;
+        complaints.push_back(asked.error().message);
+        break;
     }
-    return is_sound;
+    if (complaints.empty()) return is_sound;
+    std::string detail = complaints.front();
+    if (complaints.size() > 1) detail += fmt::format(" (and {} more)", complaints.size() - 1);
+    listener.found({Fault::index_damaged, std::move(detail)});
+    return false;
 }
 
 Result<bool> check_rows(Connection& db, const Listener& listener) {

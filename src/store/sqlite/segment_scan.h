@@ -17,8 +17,9 @@ struct FoundRecord {
     std::function<Result<std::string>()> read;
 };
 
-// Visits each whole record of a segment file in order, passing over what was erased or is damaged. An error
-// of `visit` ends it.
+// Visits each whole record of a segment file in order, passing over what was erased or is damaged: nothing
+// within a request or a line is taken for a record, for JSON has no bytes of zero. An error of `visit` ends
+// it.
 Result<> scan_segment(const std::filesystem::path& path, std::int64_t number,
                       const std::function<Result<>(const FoundRecord&)>& visit);
 

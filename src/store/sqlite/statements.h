@@ -300,7 +300,7 @@ inline constexpr const char* kMakeToldOrder =
     "WITHOUT ROWID";
 inline constexpr const char* kTellOrder = "INSERT INTO told_order(row, number, ordinals) VALUES(?1, ?2, ?3)";
 inline constexpr const char* kToldOrder = "SELECT ordinals FROM told_order WHERE row = ?1 ORDER BY number";
-// Of which rows there is something in which segment.
+// Of which rows there is a body in which segment, or a line of an item that is not there.
 inline constexpr const char* kMakeSeen =
     "CREATE TEMP TABLE seen(stream INTEGER, segment INTEGER, row INTEGER, PRIMARY KEY(stream, segment, row)) "
     "WITHOUT ROWID";
@@ -308,8 +308,9 @@ inline constexpr const char* kSee = "INSERT OR IGNORE INTO seen(stream, segment,
 inline constexpr const char* kMakeGone = "CREATE TEMP TABLE gone(row INTEGER PRIMARY KEY)";
 inline constexpr const char* kGo = "INSERT OR IGNORE INTO gone(row) VALUES(?1)";
 inline constexpr const char* kUnclaimedSegments =
-    "SELECT DISTINCT stream, segment FROM seen s WHERE NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = "
-    "s.row) AND NOT EXISTS (SELECT 1 FROM gone g WHERE g.row = s.row)";
+    "SELECT DISTINCT stream, segment FROM seen s WHERE NOT EXISTS (SELECT 1 FROM gone g WHERE g.row = s.row) "
+    "AND (stream = 0 OR NOT EXISTS (SELECT 1 FROM batches b WHERE b.row = s.row))";
+inline constexpr const char* kHasItem = "SELECT 1 FROM items WHERE key = ?1";
 inline constexpr const char* kUseRowsBehind =
     "INSERT OR REPLACE INTO sqlite_sequence(rowid, name, seq) "
     "SELECT max(rowid), 'batches', max(?1, coalesce(max(seq), 0)) FROM sqlite_sequence WHERE name = "

@@ -385,7 +385,7 @@ Result<> Rebuild::take_results_of(const BatchId& id, const fs::path& path) {
     const auto lines = size ? line_bytes_of(file->fd(), *size, count) : std::nullopt;
     if (!lines) return {};
     BatchRow& batch = **row;
-    batch.batch.results_bytes = *lines;
+    batch.batch.results_bytes = lines;
     const auto& turn = ended->turn;
     auto done = touch(batch.row);
     if (done)

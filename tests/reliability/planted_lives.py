@@ -60,6 +60,7 @@ def abort_of_a_faulty_model(stage: Stage) -> None:
         items = stage.items(8)
         batch = client.create_sail(items, None, {item: "500*1" for item in items})
         wait_until(lambda: all(stage.model.asked(item) for item in items))
+        time.sleep(0.05)  # until they were answered
         client.cancel_sail(batch)
         client.look(batch)
     time.sleep(1.6)

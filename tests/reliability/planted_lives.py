@@ -79,10 +79,12 @@ def clock_jumps(build: pathlib.Path, folder: pathlib.Path, seed: int) -> list[st
     def act(stage: Stage) -> None:
         with stage.client() as client:
             items = stage.items(LEASED_MAX + 100)
-            client.create_anthropic(items, stage.faults(items, ["slow"], 0.1))
-            for jumps in range(1, 11):
+            batch = client.create_anthropic(items, stage.faults(items, ["slow"], 0.1))
+            for jumps in range(1, 41):
                 time.sleep(0.1)
                 turn(jumps)
+                if client.look(batch)["shown"]["state"] == "ended":
+                    break
         stage.settle_all()
     turn(0)
     with environment(LD_PRELOAD=str(build / "turned_clock.so"), SHEAF_TURNED_CLOCK=str(clock)):

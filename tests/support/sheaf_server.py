@@ -71,6 +71,14 @@ def chat_model(*urls: str, **settings: object) -> dict:
     return {"name": "pegasus1.5", "backend": "chat", "urls": list(urls), "model": "stand-in", **settings}
 
 
+def holds_files(process: int) -> bool:
+    """Whether it is there, and not merely waited for by its parent."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(") ", 1)[1][0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @dataclass(frozen=True)
 class Key:
     id: str
@@ -182,13 +190,18 @@ class SheafServer:
         """Also what runs below a prefix, which outlives it."""
         if self.process is None:
             return
+        children: list[int] = []
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for child in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
                 if self.is_below_a_prefix:
                     os.kill(int(child), signal.SIGKILL)
+                    children.append(int(child))
         self.process.kill()
         self.process.wait()
         self.process = None
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while any(holds_files(child) for child in children) and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def restart(self) -> "SheafServer":
         self.stop()

@@ -236,6 +236,7 @@ Result<ResultsFile> SqliteBatches::open_results(const BatchId& id) {
     if (!row->batch.results_bytes) return fail(ErrorCode::conflict, "the results are not laid out yet");
     if (row->batch.counts.total() == 0) return no_lines();
     auto file = open_for_read(engine_->paths.results(id));
+    if (!file && file.error().code != ErrorCode::not_found) return std::unexpected(file.error());
     if (!file) {
         // Removed since the snapshot, or lost.
         auto again = engine_->readers.snapshot();

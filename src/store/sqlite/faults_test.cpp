@@ -257,6 +257,21 @@ TEST_F(SqliteFaults, ABodyForWhichThereIsNoDescriptorIsNotTakenForDamaged) {
     }
 }
 
+TEST_F(SqliteFaults, ResultsForWhichThereIsNoDescriptorAreNotTakenForLost) {
+    auto store = open();
+    const ABatch batch(2);
+    ASSERT_TRUE(batch.create(*store));
+    ASSERT_TRUE(store->items().finish(results_of(claim(*store, batch.id(), 2))));
+    ASSERT_TRUE(store->batches().publish(batch.id(), {.render = rendered_line}));
+    {
+        const NoDescriptors none;
+        EXPECT_EQ(store->batches().open_results(batch.id()).error().code, ErrorCode::unavailable);
+        EXPECT_EQ(store->batches().read_lines(batch.id(), 0, 2, 1 << 20).error().code,
+                  ErrorCode::unavailable);
+    }
+    EXPECT_TRUE(store->batches().open_results(batch.id()));
+}
+
 TEST_F(SqliteFaults, WhatIsRemovedWhileThereAreNoDescriptorsLeavesTheDiskLater) {
     auto store = open();
     const ABatch batch(2);

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "scheduler/layout.h"
 #include "store/stores.h"
+#include "store/upkeep.h"
 
 namespace sheaf::sim {
 namespace {
@@ -151,11 +154,57 @@ void Life::crash(Seat& seat) {
             disk_->revive();
         }
         sync_has_failed_ = false;
+        if (dice_.happens(0.05)) inspect();
+        if (!faults_are_over_ && !disk_->faults.bytes_left && dice_.happens(0.02)) lose_index();
         // Now and then the next start does not get far, either.
         if (!faults_are_over_ && dice_.happens(0.2))
             disk_->faults.dies_at = disk_->calls() + dice_.between(1, 40);
     }
     start_again_later(seat);
+}
+
+// What a crash leaves is sound: the next start needs no repair. Whether frames of the write-ahead log that
+// nobody can read were ever committed cannot be told from those behind them, where the power was lost.
+void Life::inspect() {
+    const auto is_to_blame = [this](store::Fault fault) {
+        return store::is_damage(fault) && !(power_fails_ && fault == store::Fault::index_log_damaged);
+    };
+    const auto upkeep = store::open_sqlite_upkeep(data_);
+    if (!upkeep) return witness_->found("what_is_stored_is_sound", upkeep.error().message);
+    const auto checked = (*upkeep)->check(
+        {.found =
+             [&](const store::Finding& finding) {
+                 if (!is_to_blame(finding.fault)) return;
+                 witness_->found(
+                     "what_is_stored_is_sound",
+                     fmt::format("fault {} {}", std::to_underlying(finding.fault), finding.detail));
+             },
+         .progress = [](std::uint64_t, std::uint64_t) {}});
+    if (!checked) witness_->found("what_is_stored_is_sound", checked.error().message);
+}
+
+// The index is gone, and built anew from the records, which know nothing of webhooks, keys and what was
+// archived.
+void Life::lose_index() {
+    note("the index is lost");
+    for (const char* const name : {"index.db", "index.db-wal", "index.db-shm"})
+        disk_->destroy((data_ / name).string());
+    witness_->allowance.loses_index = true;
+    witness_->allowance.extra_runs += 2;
+    const PlainCodec codec;
+    const auto upkeep = store::open_sqlite_upkeep(data_);
+    if (!upkeep) return witness_->found("accepted_means_durable", upkeep.error().message);
+    const auto repaired = (*upkeep)->repair(
+        {.found = [](const store::Finding&) {}, .progress = [](std::uint64_t, std::uint64_t) {}},
+        {.lost_line =
+             [&](const core::Batch& batch, const core::ItemHead& item) {
+                 return codec.line(batch, item, core::Failed{{"internal_server_error", "lost"}});
+             },
+         .layout =
+             [&](const core::Batch&) { return scheduler::layout_of(codec, seats_.front()->clock.now()); },
+         .speaks = [](const core::Batch&) { return true; },
+         .now = seats_.front()->clock.now()});
+    if (!repaired) witness_->found("accepted_means_durable", repaired.error().message);
 }
 
 void Life::start_again_later(Seat& seat) {
@@ -293,11 +342,18 @@ void Life::settle() {
 // On each node.
 void Life::read_everything() {
     const auto may_ask = [](const auto& seat) { return seat->node && !seat->is_stopping; };
-    while (!std::ranges::all_of(seats_, may_ask)) run_for(50ms);
-    for (auto& seat : seats_) {
-        clients_->look_at_all(*seat->node);
-        while (seat->node->is_called()) run_for(10ms);
-    }
+    const auto have_answered = [](const auto& seat) { return !seat->node || !seat->node->is_called(); };
+    if (!wait_until([&] { return std::ranges::all_of(seats_, may_ask); }))
+        return witness_->found("all_ends_in_time", "a node neither stops nor starts");
+    for (auto& seat : seats_) clients_->look_at_all(*seat->node);
+    if (!wait_until([&] { return std::ranges::all_of(seats_, have_answered); }))
+        witness_->found("all_ends_in_time", "a call is not answered");
+}
+
+bool Life::wait_until(const std::function<bool()>& done) {
+    const Time limit = timeline_.now() + kSettlesWithin;
+    while (!done() && timeline_.now() < limit) run_for(20ms);
+    return done();
 }
 
 void Life::look_for_what_was_removed() {

@@ -37,6 +37,8 @@ private:
     void plan_faults();
     void start(Seat& seat);
     void crash(Seat& seat);
+    void inspect();
+    void lose_index();
     void start_again_later(Seat& seat);
     Seat& some_seat() { return *seats_[dice_.between(0, seats_.size() - 1)]; }
     Node* some_node();
@@ -48,6 +50,7 @@ private:
     void end_faults();
     void settle();
     void read_everything();
+    bool wait_until(const std::function<bool()>& done);
     void look_for_what_was_removed();
     void note(std::string_view what);
 

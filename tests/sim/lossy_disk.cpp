@@ -309,6 +309,10 @@ void LossyDisk::lose_names(Directory& directory) {
     }
 }
 
+void LossyDisk::destroy(const std::string& path) {
+    raw::unlink(path.c_str());
+}
+
 void LossyDisk::lose_power() {
     for (auto& [path, directory] : directories_) lose_names(directory);
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root_)) {

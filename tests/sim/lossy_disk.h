@@ -46,6 +46,8 @@ public:
 
     // Takes back what may be lost. Nothing may have the files open. Afterwards all that is there is synced.
     void lose_power();
+    // Removes a file for good, if it is there.
+    static void destroy(const std::string& path);
     // As after the end of the process alone: all that was written is there, but no more synced than before.
     void revive() { is_dead_ = false; }
 

@@ -51,20 +51,22 @@ void Witness::created(const BatchId& asked, const BatchId& given) {
     if (key == key_of_.end()) return;
     auto& ids = made_by_key_[key->second];
     ids.insert(given);
-    if (ids.size() > 1 && !allowance.clocks_jump)
+    if (ids.size() > 1 && !allowance.clocks_jump && !allowance.loses_index)
         found("a_key_makes_one_batch", fmt::format("the key {} made several", key->second.second));
 }
 
 bool Witness::may_be_gone(const Known& known, Timestamp wall) const {
     const bool may_be_purged =
         known.asked.keep_for > 0s && wall >= known.asked.created_at + known.asked.keep_for;
-    return known.may_be_removed || may_be_purged;
+    const bool may_be_archived = known.asked.archive_at && wall >= *known.asked.archive_at;
+    return known.may_be_removed || may_be_purged || (allowance.loses_index && may_be_archived);
 }
 
 void Witness::saw_states(Known& known, const core::Batch& batch, Time asked_at) {
     if (known.last && asked_at >= known.last_at) {
         const core::Batch& before = *known.last;
-        const bool forgot_a_claim = allowance.loses_power && before.state == core::BatchState::running &&
+        const bool forgot_a_claim = (allowance.loses_power || allowance.loses_index) &&
+                                    before.state == core::BatchState::running &&
                                     batch.state == core::BatchState::accepted;
         const bool went_back = batch.state < before.state && !forgot_a_claim;
         const bool lost_some =
@@ -336,6 +338,7 @@ std::vector<std::string> Witness::untold(const std::vector<Post>& posts, const s
         if (post.was_taken) taken.insert(post.payload);
     }
     std::vector<std::string> untold;
+    if (allowance.loses_index) return untold;
     for (const auto& [id, known] : batches_) {
         const bool must_be_told = listening.contains(known.account) && known.last && has_ended(*known.last) &&
                                   !may_have_no_lines(known, wall);

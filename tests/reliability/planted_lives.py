@@ -312,7 +312,7 @@ class ReplicaStage(NodesStage):
 
     def stop_servers(self) -> None:
         super().stop_servers()
-        self.replica.kill()
+        self.replica.crash()
 
 
 def replica(build: pathlib.Path, folder: pathlib.Path, seed: int) -> list[str]:

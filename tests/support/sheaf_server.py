@@ -217,7 +217,8 @@ class SheafServer:
                               stdin=subprocess.DEVNULL, timeout=timeout_s, env={**os.environ, **environment})
 
     def create_key(self, account: str) -> Key:
-        done = self.cli("keys", "create", "--data", str(self.data), "--account", account, "--json")
+        place = ("--store", self.settings["store"]) if "store" in self.settings else ("--data", str(self.data))
+        done = self.cli("keys", "create", *place, "--account", account, "--json")
         assert done.returncode == 0, f"sheaf keys create: {done.returncode}\n{done.stdout}\n{done.stderr}"
         made = json.loads(done.stdout)
         return Key(id=made["id"], account=made["account"], key=made["key"])

@@ -78,12 +78,25 @@ double Rows::real(int column) const {
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const Secret& url) {
-    // What stands in the URL comes last and wins.
-    const std::array keywords{
-        "application_name", "connect_timeout",  "keepalives_idle", "keepalives_interval",
-        "keepalives_count", "tcp_user_timeout", "dbname",          static_cast<const char*>(nullptr)};
-    const std::array values{
-        "sheaf", "5", "10", "5", "2", "20000", url.reveal().c_str(), static_cast<const char*>(nullptr)};
+    // What stands in the URL comes last and wins. A standby would show what was, and refuse each write.
+    const std::array keywords{"application_name",
+                              "target_session_attrs",
+                              "connect_timeout",
+                              "keepalives_idle",
+                              "keepalives_interval",
+                              "keepalives_count",
+                              "tcp_user_timeout",
+                              "dbname",
+                              static_cast<const char*>(nullptr)};
+    const std::array values{"sheaf",
+                            "read-write",
+                            "5",
+                            "10",
+                            "5",
+                            "2",
+                            "20000",
+                            url.reveal().c_str(),
+                            static_cast<const char*>(nullptr)};
     PGconn* const handle = PQconnectdbParams(keywords.data(), values.data(), 1);
     if (handle == nullptr) return fail(ErrorCode::unavailable, "no memory for a connection to PostgreSQL");
     std::unique_ptr<Connection> connection(new Connection(handle));

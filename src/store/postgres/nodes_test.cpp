@@ -439,6 +439,15 @@ TEST_F(PostgresNodes, RepeatingWhatFailedDoublesNothing) {
     EXPECT_EQ(one_->batches().list({kAlice, "test", {}, {}, {}})->total, made.size());
 }
 
+TEST_F(PostgresNodes, AServerThatTakesNoWritesIsNotUsed) {
+    const auto store =
+        open_postgres_store({.url = Secret(url_.reveal() + "%20-cdefault_transaction_read_only%3Don"),
+                             .directory = directory_.path() / "three"});
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, ErrorCode::unavailable);
+    EXPECT_NE(store.error().message.find("read-only"), std::string::npos) << store.error().message;
+}
+
 TEST(PostgresUrl, ItsPasswordIsInNoError) {
     const auto store =
         open_postgres_store({.url = Secret("postgres://sheaf:hunter2@127.0.0.1:1/none?connect_timeout=1"),

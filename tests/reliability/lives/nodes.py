@@ -35,7 +35,7 @@ class NodesStage(Stage):
     def stop_servers(self) -> None:
         for node in self.nodes.values():
             node.kill()
-        self.postgres.kill()
+        self.postgres.crash()
 
     def client_of(self, node: str):
         return self.client("anna", node, self.nodes[node])

@@ -48,7 +48,7 @@ def good():
         event(8, "results", batch="b", lines=lines, is_whole=True, canaries=["canary-anna-1"], **anna),
         event(8.5, "settled"),
         event(8.6, "told_all"),
-        event(9, "list", page={"batches": [shown(succeeded=3)]}, **anna),
+        event(9, "list", page={"batches": [shown(succeeded=3)], "has_more": False}, **anna),
         event(0.1, "account", account="anna", canary="canary-anna-1"),
         event(0.1, "account", account="bob", canary="canary-bob-1"),
         event(0.2, "endpoint", path="/in", account="anna", dialect="openai", secret=SECRET),
@@ -57,7 +57,7 @@ def good():
         event(2.1, "create", items=["item-0000009"], key="k", batch="bobs", **bob),
         event(2.2, "look", batch="bobs", shown=shown(failed=1) | {"id": "bobs"}, **bob),
         event(2.5, "paged", list="openai", ids=["bobs"], began=2.3, **bob),
-        event(9.5, "list", page={"batches": [shown(failed=1) | {"id": "bobs"}]}, **bob),
+        event(9.5, "list", page={"batches": [shown(failed=1) | {"id": "bobs"}], "has_more": False}, **bob),
         event(9.6, "results", batch="bobs", lines=[line("item-0000009", is_good=False, is_failed=True, says=None)], is_whole=True, **bob),
     ]
     ledger = [{"id": item, "arrived_us": 2_500_000, "ended_us": 2_600_000, "status": 200, "prompt_tokens": 10} for item in ITEMS]
@@ -80,6 +80,10 @@ def told(batch, id="evt_1", **changes):
 
 def found_in(events, ledger, deliveries):
     return check(events, ledger, deliveries=deliveries)
+
+
+def names_found(events, ledger, deliveries):
+    return {found.split(":")[0] for found in found_in(events, ledger, deliveries)}
 
 
 def test_a_good_history_breaks_nothing():
@@ -192,6 +196,10 @@ def refuse_what_is_right(events, ledger, deliveries):
     events.append(event(10, "create", "refused", items=ITEMS, key=None, status=400, body=""))
 
 
+def refuse_a_good_file(events, ledger, deliveries):
+    events.append(event(10, "upload", "refused", status=413, body=""))
+
+
 def cut_a_line(events, ledger, deliveries):
     events[7]["is_whole"] = False
 
@@ -292,6 +300,10 @@ def lack_lines_on_another_node(events, ledger, deliveries):
     events.insert(8, event(8.2, "results", batch="b", lines=[line(ITEMS[0])], is_whole=True, account="anna", node="two"))
 
 
+def list_what_was_before(events, ledger, deliveries):
+    events.insert(2, event(2.5, "list", page={"batches": [], "has_more": False}, account="anna", node="two"))
+
+
 def skip_one_between_pages(events, ledger, deliveries):
     events[18]["ids"] = []
 
@@ -362,6 +374,7 @@ BROKEN = [
     (show_a_deleted_batch, "deleted_means_gone"),
     (leave_bytes_of_a_deleted_batch, "deleted_means_gone"), (bill_twice, "usage_is_of_results"), (never_end, "all_ends_in_time"),
     (end_before_the_beginning, "times_are_in_order"), (answer_500, "errors_are_honest"), (refuse_what_is_right, "errors_are_honest"),
+    (refuse_a_good_file, "errors_are_honest"),
     (cut_a_line, "streams_are_whole"),
     (let_it_live_on, "what_expires_ends_in_time"), (expire_it_early, "what_expires_ends_in_time"),
     (end_with_something_unfinished, "what_expires_ends_in_time"), (fail_without_asking, "failures_have_a_reason"),
@@ -373,6 +386,7 @@ BROKEN = [
     (sign_with_another_secret, "deliveries_are_signed"), (sign_long_before, "deliveries_are_signed"),
     (put_the_token_out, "deliveries_are_signed"), (fall_behind_on_another_node, "nodes_agree"), (lose_it_on_another_node, "nodes_agree"),
     (go_on_at_another_node, "nodes_agree"), (find_it_deleted_at_another_node, "nodes_agree"), (lack_lines_on_another_node, "nodes_agree"),
+    (list_what_was_before, "writes_are_read_everywhere"),
     (skip_one_between_pages, "pages_are_the_whole_list"), (show_one_on_two_pages, "pages_are_the_whole_list"),
     (show_a_foreign_canary, "nobody_sees_anothers"), (tell_a_foreign_canary, "nobody_sees_anothers"),
     (tell_that_it_is_anothers, "nobody_sees_anothers"), (give_one_batch_to_two, "nobody_sees_anothers"),
@@ -386,7 +400,36 @@ BROKEN = [
 def test_what_is_broken_is_named(spoil, name):
     history = copy.deepcopy(good())
     spoil(*history)
-    assert name in {found.split(":")[0] for found in found_in(*history)}
+    assert name in names_found(*history)
+
+
+def test_what_was_answered_while_a_fault_lasted_may_be_asked_again():
+    events, ledger, deliveries = good()
+    events[2].update(t=0.5, number=7)
+    ledger.append(ledger[0] | {"arrived_us": 2_900_000, "ended_us": 2_950_000})
+    assert names_found(events, ledger, deliveries) == {"what_was_written_is_not_asked_again"}
+    events.append(event(2.55, "mended", kill=7))
+    assert names_found(events, ledger, deliveries) == set()
+
+
+def test_a_fault_of_another_time_explains_no_second_run():
+    events, ledger, deliveries = good()
+    events[2]["t"] = 2.45
+    runs = [ledger[0] | {"arrived_us": at, "ended_us": at + 500_000} for at in (2_500_000, 2_510_000, 2_520_000, 2_530_000)]
+    assert names_found(events, ledger[1:] + runs, deliveries) == {"retries_are_bounded"}
+    events[2]["t"] = 2.505
+    assert names_found(events, ledger[1:] + runs, deliveries) == set()
+
+
+def test_what_an_unknown_create_left_is_of_that_create():
+    events, ledger, deliveries = good()
+    events.insert(0, event(0.5, "create", "unknown", items=["item-0000008"], key=None, account="anna"))
+    events[11]["page"]["batches"].append(shown(succeeded=1) | {"id": "whole"})
+    events.append(event(10, "results", batch="whole", lines=[line("item-0000008")], is_whole=True, account="anna"))
+    ledger.append(ledger[0] | {"id": "item-0000008"})
+    assert names_found(events, ledger, deliveries) == set()
+    events[-1]["lines"] = [line("item-0000009")]
+    assert "all_or_nothing" in names_found(events, ledger, deliveries)
 
 
 def test_every_invariant_can_be_broken():

@@ -26,7 +26,7 @@ class History:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
-        self.lock = threading.Lock()
+        self.lock = threading.Lock()  # several clients may write
         self.secrets: dict[str, str] = {}  # by what they are; they are looked for in every answer
 
     def write(self, phase: str, op: str, number: int, **members: object) -> None:
@@ -38,9 +38,11 @@ class History:
             self.count += 1
             return self.count
 
-    def mark(self, op: str, **members: object) -> None:
-        """Something that the harness did or found: a kill, a start, that all had time to end."""
-        self.write("ok", op, self.next_number(), **members)
+    def mark(self, op: str, **members: object) -> int:
+        """Something that the harness did or found: a kill, a start, that all had time to end. Its number."""
+        number = self.next_number()
+        self.write("ok", op, number, **members)
+        return number
 
     def secrets_in(self, content: bytes) -> list[str]:
         return [name for name, secret in self.secrets.items() if secret.encode() in content]
@@ -50,15 +52,16 @@ class History:
 
 
 class Client:
-    """One account's client of one life of a server, whose every call goes into the history.
+    """One account's client of one life of a server, whose every call goes into the history; of several servers, with the name of its own.
 
     `canary` is in all that the account hands over.
     """
 
-    def __init__(self, history: History, url: str, key: str, account: str = "anna", canary: str = "", node: str = "") -> None:
+    def __init__(self, history: History, url: str, key: str, account: str = "anna", canary: str = "", node: str = "",
+                 timeout_s: float = 30) -> None:
         self.history, self.canary = history, canary
         self.who = {"account": account, "node": node}
-        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False,
+        self.http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False,
                                  headers={"x-api-key": key, "authorization": f"Bearer {key}", "anthropic-version": "2023-06-01"})
 
     def __enter__(self) -> "Client":
@@ -121,13 +124,20 @@ class Client:
                      ({"metadata": metadata[item]} if metadata and item in metadata else {})} for item in items]
         return self.create("sail", items, "/sail/v1/batches", key, json={"endpoint": "/v1/responses", "requests": requests})
 
-    def create_openai(self, items: list[str], key: str | None = None, faults: dict[str, str] | None = None) -> str | None:
+    def upload_openai(self, items: list[str], faults: dict[str, str] | None = None) -> str | None:
+        """The file that they are in."""
         lines = "".join(json.dumps({"custom_id": item, "method": "POST", "url": "/v1/chat/completions", "body": {
             "model": "m", "messages": [{"role": "user", "content": self.prompt(item, faults)}]}}) + "\n" for item in items)
-        made = self.call("file", "POST", "/v1/files", {}, lambda answer: {"file": answer.json()["id"]}, data={"purpose": "batch"},
+        made = self.call("upload", "POST", "/v1/files", {}, lambda answer: {"file": answer.json()["id"]}, data={"purpose": "batch"},
                          files={"file": (f"asked-{self.canary}.jsonl", lines.encode())})
-        return made and self.create("openai", items, "/v1/batches", key, json={
-            "input_file_id": made["file"], "completion_window": "24h", "endpoint": "/v1/chat/completions"})
+        return made and made["file"]
+
+    def create_openai(self, items: list[str], key: str | None = None, faults: dict[str, str] | None = None,
+                      file: str | None = None) -> str | None:
+        """`file`: where the items are already; for a create that is asked again."""
+        file = file or self.upload_openai(items, faults)
+        return file and self.create("openai", items, "/v1/batches", key, json={
+            "input_file_id": file, "completion_window": "24h", "endpoint": "/v1/chat/completions"})
 
     def create_twelvelabs(self, items: list[str], asset: str, key: str | None = None, faults: dict[str, str] | None = None) -> str | None:
         requests = [{"custom_id": item, "video": {"type": "asset_id", "asset_id": asset},
@@ -138,7 +148,7 @@ class Client:
     def upload_clip(self, path: Path) -> str:
         """The asset that is made of it, when it is ready."""
         with path.open("rb") as file:
-            made = self.call("asset", "POST", "/v1.3/assets", {}, lambda answer: {"asset": answer.json()["_id"]},
+            made = self.call("upload", "POST", "/v1.3/assets", {}, lambda answer: {"asset": answer.json()["_id"]},
                              data={"method": "direct"}, files={"file": (f"{self.canary}.mp4", file)})
         path = f"/v1.3/assets/{made['asset']}"
         while self.call("asset", "GET", path, {}, lambda answer: {"is": answer.json()["status"]})["is"] == "processing":
@@ -205,15 +215,16 @@ class Client:
             raise Gone from error
         self.history.mark("not_yours", **self.who, call=f"{method} {path} {when}", **seen, **marks)
 
-    def list(self) -> list[str]:
+    def list(self, pages_max: int = 1_000_000) -> list[str]:
         found: list[str] = []
-        while True:
+        for _ in range(pages_max):
             after = {"after": found[-1]} if found else {}
             seen = self.call("list", "GET", "/sheaf/v1/batches", after, lambda answer: {"page": answer.json()},
                              params={"limit": 100, **after})
             found += [batch["id"] for batch in seen["page"]["batches"]]
             if not seen["page"]["has_more"]:
-                return found
+                break
+        return found
 
 
 def seen_line(text: bytes) -> dict:

@@ -27,16 +27,20 @@ def accepted_means_durable(world: World):
 
 def all_or_nothing(world: World):
     """I2: a create whose outcome nobody was told is there whole, or not at all."""
-    unknown = collections.Counter(len(event["items"]) for event in world.creates if event["phase"] == "unknown")
+    unknown = [event["items"] for event in world.creates if event["phase"] == "unknown"]
     known = {world.id_of(event["batch"]) for event in world.creates if event["phase"] == "ok"}
     strangers = {}
     for event in world.events:
         if event["op"] == "list" and event["phase"] == "ok":
             strangers |= {shown["id"]: shown["counts"]["total"] for shown in event["page"]["batches"] if shown["id"] not in known}
-    for id, total in strangers.items():
-        if unknown[total] == 0:
-            yield f"{id} with {total} items is nobody's"
-        unknown[total] -= 1
+    lines = {id: {line["item"] for reading in world.batches[id].readings for line in reading["lines"]} if id in world.batches else set()
+             for id in strangers}
+    for id in sorted(strangers, key=lambda id: not lines[id]):  # what has lines tells which create it is of
+        match = next((items for items in unknown if len(items) == strangers[id] and lines[id] <= set(items)), None)
+        if match is None:
+            yield f"{id} with {strangers[id]} items is nobody's"
+        else:
+            unknown.remove(match)
 
 
 def a_key_makes_one_batch(world: World):

@@ -10,8 +10,8 @@ def errors_are_honest(world: World):
             if event["status"] not in (503, 507) or not event.get("retry_after"):
                 yield f"{event['op']} was answered {event['status']}: {event['body']}"
         is_over_limit = event.get("status") == 429 and (event.get("account"), event.get("dialect")) in limited
-        if event["phase"] == "refused" and event["op"] == "create" and not is_over_limit:
-            yield f"a good create was refused with {event['status']}: {event['body']}"
+        if event["phase"] == "refused" and event["op"] in ("create", "upload") and not is_over_limit:
+            yield f"a good {event['op']} was refused with {event['status']}: {event['body']}"
 
 
 def pages_are_the_whole_list(world: World):
@@ -25,6 +25,21 @@ def pages_are_the_whole_list(world: World):
             was_there = batch.created["t"] < event["began"] and not any(delete["asked_at"] < event["t"] for delete in batch.deletes)
             if is_of_list and was_there and batch.id not in shown:
                 yield f"{batch.id} is on no page of {event['list']}"
+
+
+def writes_are_read_everywhere(world: World):
+    """I17: a list that was asked for after a create was acknowledged, of whichever node, begins with all that is newer than what it has."""
+    created = {batch.id: batch.created for batch in world.accepted() if not batch.may_be_deleted}
+    for event in world.all("list", "ok"):
+        if "after" in event:
+            continue
+        mine = {id: create for id, create in created.items() if create.get("account") == event.get("account")}
+        shown = {batch["id"] for batch in event["page"]["batches"]}
+        oldest = min((mine[id]["t"] for id in shown & set(mine)), default=0) if event["page"]["has_more"] else 0
+        for id, create in mine.items():
+            if id not in shown and oldest < create["asked_at"] and create["t"] < event["asked_at"]:
+                where, after = event.get("node") or "the server", event["t"] - create["t"]
+                yield f"{id} was accepted and is not in the list that {where} gave {after:.3f} s later"
 
 
 def nodes_agree(world: World):

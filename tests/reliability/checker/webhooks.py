@@ -74,7 +74,7 @@ def wrong_retries(world: World, told: list):
     yield from (f"{id} has had {len(told_as)} bodies" for id, told_as in bodies.items() if len(told_as) > 1)
     yield from (f"{of} was told under {sorted(used)}" for (of, _), used in ids.items() if len(used) > 1)
     yield from (f"{of} ended as {sorted(ended)}" for of, ended in ends.items() if len(ended) > 1)
-    most = 1 + len(world.kills)
+    most = 1 + len(world.faults)
     yield from (f"{id} was taken and told {count} times" for id, count in taken.items() if count > most)
 
 

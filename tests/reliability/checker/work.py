@@ -33,16 +33,17 @@ def failures_have_a_reason(world: World):
 
 
 def retries_are_bounded(world: World):
-    """I10, I26: an item is asked as often as it may be, and once more for each life of the server and each extra run."""
-    most = world.attempts_max + len(world.kills) + EXTRA_RUNS_MAX
+    """I10, I26: an item is asked as often as it may be, and once more for each fault that met it and each extra run."""
     excused = tries_that_do_not_count(world)
     for item, attempts in world.attempts.items():
+        arrivals = [attempt["arrived_us"] / 1e6 for attempt in attempts]
+        more = len(world.faults_between(min(arrivals, default=0), max(arrivals, default=0))) + EXTRA_RUNS_MAX
         counted = [attempt for attempt in attempts if attempt["status"] not in OVERLOADED]
         count = len(counted) - min(OUTAGES_MAX, sum(id(attempt) in excused for attempt in counted))
-        if count > most:
+        if count > world.attempts_max + more:
             yield f"{item} was asked {count} times"
         good = sum(attempt["status"] == 200 for attempt in attempts)
-        if good > 1 + len(world.kills) + EXTRA_RUNS_MAX:
+        if good > 1 + more:
             yield f"{item} was answered well {good} times"
 
 
@@ -62,19 +63,18 @@ def waits_are_kept(world: World):
     for item, attempts in world.attempts.items():
         for before, after in zip(attempts, attempts[1:]):
             early = before["ended_us"] / 1e6 + before["retry_after_s"] - after["arrived_us"] / 1e6 if "retry_after_s" in before else 0
-            killed = any(before["arrived_us"] / 1e6 < kill["t"] < after["arrived_us"] / 1e6 for kill in world.kills)
-            if early > CLOCK_STEP_S and not killed:
+            if early > CLOCK_STEP_S and not world.faults_between(before["arrived_us"] / 1e6, after["arrived_us"] / 1e6):
                 yield f"{item} was asked {early:.3f} s before it was to come again"
 
 
 def what_was_written_is_not_asked_again(world: World):
-    """I11, I26: an answer is asked for again only when a kill came before it could be written, or while the first is on its way."""
+    """I11, I26: an answer is asked for again only when a fault came before it could be written, or while the first is on its way."""
     for item, attempts in world.attempts.items():
         good = [attempt for attempt in attempts if attempt["status"] == 200]
         for before, after in zip(good, good[1:]):
             began, ended, again = before["arrived_us"] / 1e6, before.get("ended_us", before["arrived_us"]) / 1e6, after["arrived_us"] / 1e6
-            is_killed = any(began - CLOCK_STEP_S < kill["t"] < ended + WRITTEN_WITHIN_S for kill in world.kills)
-            if again > ended + SLACK_S and not is_killed and not is_of_one_who_wakes(world, again):
+            is_met = world.faults_between(began - CLOCK_STEP_S, ended + WRITTEN_WITHIN_S)
+            if again > ended + SLACK_S and not is_met and not is_of_one_who_wakes(world, again):
                 yield f"{item} was asked {again - ended:.3f} s after it was answered well"
     for batch in world.accepted():
         read_at: dict[str, float] = {}

@@ -34,6 +34,14 @@ class Batch:
         return any(event["phase"] in ("ok", "unknown") for event in self.deletes)
 
 
+@dataclass
+class Fault:
+    """What was done to a server, a node or its database, until it was mended."""
+
+    began: float
+    ended: float
+
+
 class World:
     def __init__(self, events: list[dict], ledger: list[dict], attempts_max: int, deliveries: list[dict]) -> None:
         self.events, self.attempts_max, self.deliveries = events, attempts_max, deliveries
@@ -45,7 +53,8 @@ class World:
         for event in events:
             event["asked_at"] = asked.get(event["number"], event["t"])
         self.creates = self.all("create")
-        self.kills = self.all("kill") + self.all("stall")
+        mended = {event["kill"]: event["t"] for event in self.all("mended")}
+        self.faults = [Fault(event["t"], mended.get(event["number"], event["t"])) for event in self.all("kill") + self.all("stall")]
         self.settled_at = next((event["t"] for event in events if event["op"] == "settled"), None)
         self.canonical = {event["batch"]: event["shown"]["id"] for event in events if event["op"] == "look" and event["phase"] == "ok"}
         for event in events:
@@ -77,6 +86,9 @@ class World:
             self._batch(event["batch"]).cancels.append(event)
         elif op == "delete" and phase != "invoke":
             self._batch(event["batch"]).deletes.append(event)
+
+    def faults_between(self, since: float, until: float) -> list[Fault]:
+        return [fault for fault in self.faults if fault.began <= until and since <= fault.ended]
 
     def accepted(self):
         return [batch for batch in self.batches.values() if batch.created]

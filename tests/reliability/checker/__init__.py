@@ -3,6 +3,8 @@
 Knows nothing of the server but what it answered. What is broken is told with the name of its invariant; the names are those of
 docs/reliability.md.
 """
+from collections.abc import Sequence
+
 from .accounts import limits_hold, nobody_sees_anothers, secrets_stay_in
 from .batches import (a_cancel_ends_the_batch, a_key_makes_one_batch, accepted_means_durable, all_ends_in_time, all_or_nothing,
                       counts_add_up, deleted_means_gone, one_result_for_each_item, results_are_stable, states_go_forward,
@@ -23,7 +25,7 @@ INVARIANTS = (accepted_means_durable, all_or_nothing, a_key_makes_one_batch, one
               times_are_in_order, errors_are_honest, streams_are_whole, secrets_stay_in, calls_go_where_they_were_sent)
 
 
-def check(events: list[dict], ledger: list[dict], attempts_max: int = 6, deliveries: list[dict] | None = None) -> list[str]:
+def check(events: list[dict], ledger: list[dict], attempts_max: int = 6, deliveries: Sequence[dict] = ()) -> list[str]:
     """What was broken: "NAME: what"."""
-    world = World(events, ledger, attempts_max, deliveries or [])
+    world = World(events, ledger, attempts_max, deliveries)
     return [f"{invariant.__name__}: {found}" for invariant in INVARIANTS for found in invariant(world)]

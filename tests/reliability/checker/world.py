@@ -1,6 +1,7 @@
 """What was seen, put together by batch: what each invariant looks at."""
 import collections
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 STATES = ("accepted", "running", "canceling", "ended")
@@ -43,7 +44,7 @@ class Fault:
 
 
 class World:
-    def __init__(self, events: list[dict], ledger: list[dict], attempts_max: int, deliveries: list[dict]) -> None:
+    def __init__(self, events: list[dict], ledger: list[dict], attempts_max: int = 6, deliveries: Sequence[dict] = ()) -> None:
         self.events, self.attempts_max, self.deliveries = events, attempts_max, deliveries
         self.batches: dict[str, Batch] = {}
         self.attempts: dict[str, list[dict]] = collections.defaultdict(list)

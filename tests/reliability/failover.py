@@ -5,8 +5,8 @@
 
 Three nodes of Sheaf on two PostgreSQL servers under Patroni in synchronous mode; owners of batches use all of them at once. In an
 order that the seed chooses, N times the leader of PostgreSQL is killed with its Patroni, N times a node of Sheaf, and N times each
-of the other faults happens: the standby killed, the leader stopped in two ways or frozen, a node frozen for less and for more than
-its leases. Then faults stop, all must end, everything is read through every node, and the checker looks at the history. Exits with 1
+of the other faults happens: the standby killed, the leader stopped in two ways or frozen in two, a node frozen for less and for more
+than its leases. Then faults stop, all must end, everything is read through every node, and the checker looks at the history. Exits with 1
 if anything was broken.
 """
 import argparse
@@ -40,7 +40,7 @@ WRITABLE_WITHIN_S, WHOLE_WITHIN_S, ENDED_WITHIN_S = 120, 180, 240
 QUIET_S = (1, 4)  # between faults
 LAG_S = 1
 SHORT_FREEZE_S, LONG_FREEZE_S = 5, 20  # a lease is 15 s
-OTHERS = ("kill_standby", "stop_fast", "stop_immediate", "freeze_postgres", "freeze_node_shortly", "freeze_node_for_long")
+OTHERS = ("kill_standby", "stop_fast", "stop_immediate", "freeze_postgres", "freeze_leader", "freeze_node_shortly", "freeze_node_for_long")
 
 
 class Campaign:
@@ -70,7 +70,10 @@ class Campaign:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.close)
+            for owner in self.owners:
+                stack.callback(owner.leave)
 
     def node(self, name: str) -> SheafServer:
         return SheafServer(self.build / "sheaf", self.folder / name, port_wanted=free_port(), settings={
@@ -184,6 +187,15 @@ class Campaign:
             time.sleep(SHORT_FREEZE_S)
             leader.signal_postgres(signal.SIGCONT)
 
+    def freeze_leader(self) -> None:
+        """With its Patroni, until the nodes have found the next. Then it is put down, as by a watchdog, and starts anew."""
+        leader, standby = self.leader(), self.standby()
+        with self.fault("freeze_leader", member=leader.name):
+            leader.freeze()
+            wait_for(standby.is_leader, timeout_s=WRITABLE_WITHIN_S, what="another leader")
+        leader.kill()
+        leader.start()
+
     def freeze_node_shortly(self) -> None:
         self.freeze_node("freeze_node_shortly", SHORT_FREEZE_S)
 
@@ -237,7 +249,7 @@ class Campaign:
         for what, gaps in sorted(self.gaps.items()):
             print(f"{len(gaps)} {what}: writes through every node again after {statistics.median(gaps):.1f} s, {max(gaps):.1f} s at most")
         if self.after_leader:
-            print(f"from the new leader to those writes: {statistics.median(self.after_leader):.1f} s, {max(self.after_leader):.1f} s at most")
+            print(f"of that, from the new leader on: {statistics.median(self.after_leader):.1f} s, {max(self.after_leader):.1f} s at most")
         batches = list(world.accepted())
         results = collections.Counter((batch.id, line["item"]) for batch in world.batches.values() if batch.readings
                                       for line in batch.readings[-1]["lines"])
@@ -246,8 +258,8 @@ class Campaign:
         there = {item for _, item in results}
         for what, has_key in (("with a key", True), ("without", False)):
             unknown = [event["items"] for event in world.creates if event["phase"] == "unknown" and bool(event["key"]) == has_key]
-            print(f"{len(unknown)} creates {what} were of unknown outcome; {sum(there.issuperset(items) for items in unknown)} are there whole, "
-                  f"{sum(there.isdisjoint(items) for items in unknown)} not at all")
+            whole, none = (sum(is_so(items) for items in unknown) for is_so in (there.issuperset, there.isdisjoint))
+            print(f"{len(unknown)} creates {what} were of unknown outcome; {whole} are there whole, {none} not at all")
         answered = collections.Counter(entry["id"] for entry in ledger if entry["status"] == 200)
         print(f"{len(ledger)} requests to the model server; {sum(count > 1 for count in answered.values())} items answered more than once")
 
@@ -279,7 +291,8 @@ def main() -> int:
         finally:
             if found and arguments.keep:
                 (folder / "ledger.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in ledger))
-                shutil.copytree(folder, arguments.keep / str(seed), dirs_exist_ok=True, ignore=shutil.ignore_patterns("data", "etcd", "shared"))
+                shutil.copytree(folder, arguments.keep / str(seed), dirs_exist_ok=True,
+                                ignore=shutil.ignore_patterns("data", "etcd", "shared"))
     print("\n".join(found[:20]))
     print(f"{len(INVARIANTS)} invariants, {len(found)} times broken, {time.monotonic() - started:.0f} s")
     return 1 if found else 0

@@ -54,9 +54,10 @@ class OwnerOfBatches(threading.Thread):
             self.broke_by = error
 
     def leave(self) -> None:
-        """What it is at is done first."""
+        """What it is at is done first. It may have left, or never come."""
         self.leaves.set()
-        self.join()
+        if self.is_alive():
+            self.join()
         for client in self.clients:
             client.http.close()
         if self.broke_by:

@@ -13,7 +13,7 @@ import time
 import urllib.request
 
 from api import wait_for
-from postgres_server import as_postgres_user, free_port, give_to_postgres_user, postgres_programs
+from postgres_server import as_postgres_user, free_port, give_to_postgres_user, postgres_programs, signal_servers
 
 TTL_S, LOOP_WAIT_S, RETRY_TIMEOUT_S = 20, 2, 9  # loop_wait + 2 * retry_timeout <= ttl
 START_TIMEOUT_S = 90
@@ -54,19 +54,14 @@ class Member:
     def start(self) -> None:
         self.patroni = self.cluster.spawn(["patroni", str(self.folder / "patroni.yml")], self.folder / "patroni.log")
 
-    def processes(self) -> list[int]:
-        """Of PostgreSQL: they work in its data directory, and Patroni does not."""
-        found = []
-        for entry in pathlib.Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if entry.name.isdigit() and (entry / "cwd").readlink() == self.data:
-                    found.append(int(entry.name))
-        return found
+    def signal_postgres(self, number: int) -> int:
+        """How many processes it has."""
+        return signal_servers(self.data, number)
 
-    def signal_postgres(self, number: int) -> None:
-        for process in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, number)
+    def freeze(self) -> None:
+        """As when the machine stands still: it answers nobody, and hangs up on nobody."""
+        os.killpg(self.patroni.pid, signal.SIGSTOP)
+        self.signal_postgres(signal.SIGSTOP)
 
     def kill(self) -> None:
         """As when the machine goes: Patroni first, which would start PostgreSQL again, then each of its processes."""
@@ -76,8 +71,7 @@ class Member:
             self.patroni.wait()
             self.patroni = None
         deadline = time.monotonic() + 10
-        while self.processes() and time.monotonic() < deadline:
-            self.signal_postgres(signal.SIGKILL)
+        while self.signal_postgres(signal.SIGKILL) > 0 and time.monotonic() < deadline:
             time.sleep(0.01)
 
     def stop_postgres(self, mode: str) -> None:
@@ -136,7 +130,8 @@ class PatroniCluster:
             for member in self.members:
                 member.start()
             wait_for(self.is_whole, timeout_s=START_TIMEOUT_S, what="a synchronous standby")
-            self.sql(self.url("postgres", "postgres") + "?target_session_attrs=read-write", "CREATE ROLE sheaf LOGIN", "CREATE DATABASE sheaf OWNER sheaf")
+            self.sql(self.url("postgres", "postgres") + "?target_session_attrs=read-write",
+                     "CREATE ROLE sheaf LOGIN", "CREATE DATABASE sheaf OWNER sheaf")
             wait_for(self.is_known_to_all, timeout_s=START_TIMEOUT_S, what="the database on the standby")
         except BaseException:
             self.__exit__()

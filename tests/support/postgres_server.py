@@ -49,6 +49,17 @@ def give_to_postgres_user(folder: pathlib.Path) -> None:
             above.chmod(above.stat().st_mode | 0o005)
 
 
+def signal_servers(data: pathlib.Path, number: int) -> int:
+    """All processes of PostgreSQL that work in a data directory; how many there are."""
+    count = 0
+    for entry in pathlib.Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and (entry / "cwd").readlink() == data:
+                os.kill(int(entry.name), number)
+                count += 1
+    return count
+
+
 class PostgresServer:
     """One data directory, which the first start makes, and the server that runs on it."""
 
@@ -94,6 +105,17 @@ class PostgresServer:
         self.run("pg_basebackup", "-D", self.data, "-R", "-d", other.url, "-c", "fast", "--no-sync")
         self.settings["recovery_min_apply_delay"] = f"{lag_ms}ms"
         return self.start()
+
+    def copy(self, folder: pathlib.Path) -> "PostgresServer":
+        """Another server with the same data. This one must not run."""
+        subprocess.run(["cp", "-a", self.folder, folder], check=True)
+        return PostgresServer(folder, **self.settings)
+
+    def freeze(self) -> None:
+        signal_servers(self.data, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        signal_servers(self.data, signal.SIGCONT)
 
     def crash(self) -> None:
         """Its processes end at once, as after an immediate shutdown."""

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 
@@ -53,6 +54,39 @@ Failure failure_of(std::string_view state) {
     return Failure::other;
 }
 
+// How long an answer may take before it is asked whether another server takes writes now.
+constexpr std::chrono::milliseconds kSilence{3'000};
+
+using Handle = std::unique_ptr<PGconn, decltype(&PQfinish)>;
+
+Handle connect(const Secret& url) {
+    // What stands in the URL comes last and wins. A standby would show what was, and refuse each write.
+    const std::array keywords{"application_name",
+                              "target_session_attrs",
+                              "connect_timeout",
+                              "keepalives_idle",
+                              "keepalives_interval",
+                              "keepalives_count",
+                              "tcp_user_timeout",
+                              "dbname",
+                              static_cast<const char*>(nullptr)};
+    const std::array values{"sheaf",
+                            "read-write",
+                            "5",
+                            "10",
+                            "5",
+                            "2",
+                            "20000",
+                            url.reveal().c_str(),
+                            static_cast<const char*>(nullptr)};
+    return {PQconnectdbParams(keywords.data(), values.data(), 1), &PQfinish};
+}
+
+// As the URL names it.
+std::string server_of(const PGconn* handle) {
+    return fmt::format("{} {}", PQhost(handle), PQport(handle));
+}
+
 }  // namespace
 
 std::int64_t Rows::changed() const {
@@ -78,31 +112,12 @@ double Rows::real(int column) const {
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const Secret& url) {
-    // What stands in the URL comes last and wins. A standby would show what was, and refuse each write.
-    const std::array keywords{"application_name",
-                              "target_session_attrs",
-                              "connect_timeout",
-                              "keepalives_idle",
-                              "keepalives_interval",
-                              "keepalives_count",
-                              "tcp_user_timeout",
-                              "dbname",
-                              static_cast<const char*>(nullptr)};
-    const std::array values{"sheaf",
-                            "read-write",
-                            "5",
-                            "10",
-                            "5",
-                            "2",
-                            "20000",
-                            url.reveal().c_str(),
-                            static_cast<const char*>(nullptr)};
-    PGconn* const handle = PQconnectdbParams(keywords.data(), values.data(), 1);
+    Handle handle = connect(url);
     if (handle == nullptr) return fail(ErrorCode::unavailable, "no memory for a connection to PostgreSQL");
-    std::unique_ptr<Connection> connection(new Connection(handle));
-    if (PQstatus(handle) != CONNECTION_OK)
-        return fail(ErrorCode::unavailable, "PostgreSQL: " + one_line(PQerrorMessage(handle)));
-    PQsetNoticeProcessor(handle, [](void*, const char*) {}, nullptr);
+    if (PQstatus(handle.get()) != CONNECTION_OK)
+        return fail(ErrorCode::unavailable, "PostgreSQL: " + one_line(PQerrorMessage(handle.get())));
+    PQsetNoticeProcessor(handle.get(), [](void*, const char*) {}, nullptr);
+    std::unique_ptr<Connection> connection(new Connection(handle.release(), url));
     if (const auto ready = connection->prepare_session(); !ready) return std::unexpected(ready.error());
     return connection;
 }
@@ -152,6 +167,34 @@ void Connection::forget_unsure_statements() {
     prepared_now_.clear();
 }
 
+bool Connection::another_takes_writes() const {
+    // Without a comma it names one host.
+    if (!url_.reveal().contains(',')) return false;
+    const Handle newest = connect(url_);
+    return PQstatus(newest.get()) == CONNECTION_OK && server_of(newest.get()) != server();
+}
+
+PGresult* Connection::next_result() {
+    while (PQisBusy(handle_) != 0) {
+        pollfd socket{PQsocket(handle_), POLLIN, 0};
+        const int ready = ::poll(&socket, 1, static_cast<int>(kSilence.count()));
+        if (ready == 0 && another_takes_writes()) ::shutdown(socket.fd, SHUT_RDWR);
+        if (ready > 0 && PQconsumeInput(handle_) != 1) break;
+    }
+    return PQgetResult(handle_);
+}
+
+PGresult* Connection::execute_at_once(const char* script) {
+    PGresult* last = nullptr;
+    if (PQsendQuery(handle_, script) != 1) return last;
+    while (PGresult* const result = next_result()) {
+        PQclear(last);
+        last = result;
+        if (PQresultStatus(result) == PGRES_COPY_IN) break;
+    }
+    return last;
+}
+
 Result<> Connection::read_until_sync(const std::function<Result<>(PGresult*, bool)>& take) {
     Result<> outcome;
     if (send_error_ || PQpipelineSync(handle_) != 1) {
@@ -160,7 +203,7 @@ Result<> Connection::read_until_sync(const std::function<Result<>(PGresult*, boo
         return outcome;
     }
     for (int left = queued_; left > 0 && PQstatus(handle_) == CONNECTION_OK; --left) {
-        while (PGresult* const result = PQgetResult(handle_)) {
+        while (PGresult* const result = next_result()) {
             const ExecStatusType status = PQresultStatus(result);
             if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE) {
                 if (const auto taken = take(result, left == 1); !taken && outcome) outcome = taken;
@@ -172,8 +215,7 @@ Result<> Connection::read_until_sync(const std::function<Result<>(PGresult*, boo
     }
     queued_ = 0;
     if (PQstatus(handle_) == CONNECTION_OK) {
-        PGresult* const sync = PQgetResult(handle_);
-        PQclear(sync);
+        PQclear(next_result());
     }
     if (PQstatus(handle_) != CONNECTION_OK) {
         const Error error = lost();
@@ -203,13 +245,13 @@ Result<> Connection::read_each(const std::function<Result<>(Rows&)>& take) {
     if (send_error_) return std::unexpected(*send_error_);
     CHECK(PQsetSingleRowMode(handle_) == 1, "nothing is read before the statement's rows");
     Result<> outcome;
-    while (PGresult* const result = PQgetResult(handle_)) {
+    while (PGresult* const result = next_result()) {
         Rows rows(result);
         const ExecStatusType status = PQresultStatus(result);
         if (status == PGRES_FATAL_ERROR && outcome) outcome = std::unexpected(error_of(result));
         if (status == PGRES_SINGLE_TUPLE && outcome && rows.next()) outcome = take(rows);
     }
-    if (PQstatus(handle_) == CONNECTION_OK) PQclear(PQgetResult(handle_));
+    if (PQstatus(handle_) == CONNECTION_OK) PQclear(next_result());
     if (PQstatus(handle_) != CONNECTION_OK && outcome) outcome = std::unexpected(lost());
     return outcome;
 }
@@ -239,7 +281,7 @@ Result<> Connection::flush() {
 Result<> Connection::execute(const char* script) {
     if (const auto done = flush(); !done) return done;
     if (PQexitPipelineMode(handle_) != 1) return std::unexpected(lost());
-    PGresult* const result = PQexec(handle_, script);
+    PGresult* const result = execute_at_once(script);
     Result<> outcome;
     const ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) outcome = std::unexpected(error_of(result));
@@ -251,7 +293,7 @@ Result<> Connection::execute(const char* script) {
 Result<> Connection::copy(const char* sql, const std::function<std::string()>& fill) {
     if (const auto done = flush(); !done) return done;
     if (PQexitPipelineMode(handle_) != 1) return std::unexpected(lost());
-    PGresult* result = PQexec(handle_, sql);
+    PGresult* result = execute_at_once(sql);
     Result<> outcome;
     if (PQresultStatus(result) != PGRES_COPY_IN) {
         outcome = std::unexpected(error_of(result));
@@ -264,7 +306,7 @@ Result<> Connection::copy(const char* sql, const std::function<std::string()>& f
                 break;
         }
         (void)PQputCopyEnd(handle_, nullptr);
-        while ((result = PQgetResult(handle_)) != nullptr) {
+        while ((result = next_result()) != nullptr) {
             if (PQresultStatus(result) != PGRES_COMMAND_OK && outcome)
                 outcome = std::unexpected(error_of(result));
             PQclear(result);
@@ -273,6 +315,10 @@ Result<> Connection::copy(const char* sql, const std::function<std::string()>& f
     }
     if (PQenterPipelineMode(handle_) != 1 && outcome) outcome = std::unexpected(lost());
     return outcome;
+}
+
+std::string Connection::server() const {
+    return server_of(handle_);
 }
 
 bool Connection::is_sound() {

@@ -65,6 +65,9 @@ enum class Failure : std::uint8_t {
 
 // One connection to the server and its prepared statements. Belongs to one thread at a time.
 //
+// An answer is waited for as long as no other server takes writes. Then the one that owes it stands still, or
+// its disk does, and the connection counts as lost.
+//
 // Statements travel in libpq's pipeline mode: queue() sends without waiting, and the next query(), run() or
 // flush() reads the answers of all that was queued before it. `sql` must be a constant: its address is the
 // statement's name.
@@ -114,11 +117,13 @@ public:
     bool in_transaction() const { return PQtransactionStatus(handle_) != PQTRANS_IDLE; }
     // Whether it may be used for another call: the server did not hang up, and nothing is under way.
     bool is_sound();
+    // The one of the URL's hosts that it leads to.
+    std::string server() const;
     // For the listener: it leaves the pipeline for good.
     PGconn* handle() { return handle_; }
 
 private:
-    explicit Connection(PGconn* handle) : handle_(handle) {}
+    Connection(PGconn* handle, Secret url) : handle_(handle), url_(std::move(url)) {}
     Result<> prepare_session();
     // Sends nothing else before it, so that single rows are those of the statement that follows.
     Result<> prepare(const char* sql, const Parameters& parameters);
@@ -126,12 +131,17 @@ private:
     void send(const char* sql, const Parameters& parameters);
     Result<Rows> read_all();
     Result<> read_each(const std::function<Result<>(Rows&)>& take);
+    bool another_takes_writes() const;
+    // As PQgetResult and PQexec, but nobody is waited for who was replaced.
+    PGresult* next_result();
+    PGresult* execute_at_once(const char* script);
     Result<> read_until_sync(const std::function<Result<>(PGresult*, bool)>& take);
     void forget_unsure_statements();
     Error error_of(const PGresult* result);
     Error lost();
 
     PGconn* handle_;
+    const Secret url_;
     Failure failure_ = Failure::none;
     int queued_ = 0;  // statements whose answers were not read
     std::optional<Error> send_error_;

@@ -37,8 +37,13 @@ Result<std::unique_ptr<Connection>> Pool::connect() {
         if (std::chrono::steady_clock::now() < again_at_) return std::unexpected(last_error_);
     }
     auto made = Connection::open(url_);
+    std::vector<std::unique_ptr<Connection>> of_the_former;  // is closed after the lock was given up
     const std::scoped_lock lock(mutex_);
     if (made) {
+        if (std::string server = (*made)->server(); server != server_) {
+            server_ = std::move(server);
+            of_the_former.swap(idle_);
+        }
         wait_ = {};
         again_at_ = {};
         return made;
@@ -57,10 +62,12 @@ Failure Pool::settle(std::unique_ptr<Connection> connection) {
     }
     const bool is_sound = failure != Failure::lost && connection->is_sound();
     (void)connection->take_failure();
+    std::vector<std::unique_ptr<Connection>> as_bad;  // is closed after the lock was given up
     {
         const std::scoped_lock lock(mutex_);
         --busy_;
-        if (is_sound) idle_.push_back(std::move(connection));
+        if (failure == Failure::lost) as_bad.swap(idle_);
+        if (is_sound && connection->server() == server_) idle_.push_back(std::move(connection));
     }
     returned_.notify_one();
     return failure;

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -23,7 +24,8 @@ enum class Durability : std::uint8_t {
 // A few connections, one for each call under way. Threads: any.
 //
 // A lost connection is replaced by the next call, at once the first time, then after waits that double: until
-// one is over, calls fail with ErrorCode::unavailable without trying.
+// one is over, calls fail with ErrorCode::unavailable without trying. When it leads to another server than
+// before, no connection to the former is used any more: that one may show what was.
 class Pool {
 public:
     explicit Pool(Secret url) : url_(std::move(url)) {}
@@ -96,6 +98,7 @@ private:
     std::condition_variable returned_;
     std::size_t busy_ = 0;
     std::vector<std::unique_ptr<Connection>> idle_;
+    std::string server_;  // that the newest connection leads to
     std::chrono::milliseconds wait_{0};
     std::chrono::steady_clock::time_point again_at_{};
     Error last_error_;

@@ -5,8 +5,8 @@
 
 Three nodes of Sheaf on two PostgreSQL servers under Patroni in synchronous mode; owners of batches use all of them at once. In an
 order that the seed chooses, N times the leader of PostgreSQL is killed with its Patroni, N times a node of Sheaf, and N times each
-of the other faults happens: the standby killed, the leader stopped in two ways or frozen in two, a node frozen for less and for more
-than its leases. Then faults stop, all must end, everything is read through every node, and the checker looks at the history. Exits with 1
+of the other faults happens: the standby killed or frozen, the leader stopped in two ways or frozen in two, a node frozen for less and
+for more than its leases. Then faults stop, all must end, everything is read through every node, and the checker looks at the history. Exits with 1
 if anything was broken.
 """
 import argparse
@@ -40,7 +40,8 @@ WRITABLE_WITHIN_S, WHOLE_WITHIN_S, ENDED_WITHIN_S = 120, 180, 240
 QUIET_S = (1, 4)  # between faults
 LAG_S = 1
 SHORT_FREEZE_S, LONG_FREEZE_S = 5, 20  # a lease is 15 s
-OTHERS = ("kill_standby", "stop_fast", "stop_immediate", "freeze_postgres", "freeze_leader", "freeze_node_shortly", "freeze_node_for_long")
+OTHERS = ("kill_standby", "freeze_standby", "stop_fast", "stop_immediate", "freeze_postgres", "freeze_leader", "freeze_node_shortly",
+          "freeze_node_for_long")
 
 
 class Campaign:
@@ -169,6 +170,13 @@ class Campaign:
             standby.kill()
         standby.start()
 
+    def freeze_standby(self) -> None:
+        """Commits wait for it until Patroni strikes it out."""
+        standby = self.standby()
+        with self.fault("freeze_standby", member=standby.name):
+            standby.freeze()
+        standby.thaw()
+
     def stop_fast(self) -> None:
         self.stop_postgres("fast")
 
@@ -249,7 +257,7 @@ class Campaign:
         for what, gaps in sorted(self.gaps.items()):
             print(f"{len(gaps)} {what}: writes through every node again after {statistics.median(gaps):.1f} s, {max(gaps):.1f} s at most")
         if self.after_leader:
-            print(f"of that, from the new leader on: {statistics.median(self.after_leader):.1f} s, {max(self.after_leader):.1f} s at most")
+            print(f"fail_over, from the new leader on: {statistics.median(self.after_leader):.1f} s, {max(self.after_leader):.1f} s at most")
         batches = list(world.accepted())
         results = collections.Counter((batch.id, line["item"]) for batch in world.batches.values() if batch.readings
                                       for line in batch.readings[-1]["lines"])

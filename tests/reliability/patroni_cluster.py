@@ -63,6 +63,10 @@ class Member:
         os.killpg(self.patroni.pid, signal.SIGSTOP)
         self.signal_postgres(signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        self.signal_postgres(signal.SIGCONT)
+        os.killpg(self.patroni.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """As when the machine goes: Patroni first, which would start PostgreSQL again, then each of its processes."""
         if self.patroni is not None:

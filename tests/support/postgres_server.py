@@ -51,7 +51,7 @@ def give_to_postgres_user(folder: pathlib.Path) -> None:
 
 def signal_servers(data: pathlib.Path, number: int) -> int:
     """All processes of PostgreSQL that work in a data directory; how many there are."""
-    count = 0
+    data, count = data.resolve(), 0
     for entry in pathlib.Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if entry.name.isdigit() and (entry / "cwd").readlink() == data:

@@ -412,6 +412,16 @@ def test_what_was_answered_while_a_fault_lasted_may_be_asked_again():
     assert names_found(events, ledger, deliveries) == set()
 
 
+def test_a_node_that_wakes_may_ask_for_what_is_over_for_a_moment():
+    events, ledger, deliveries = good()
+    ledger.append(ledger[0] | {"arrived_us": 9_000_000, "ended_us": 9_100_000})
+    assert "no_work_after_the_end" in names_found(events, ledger, deliveries)
+    events.append(event(8.9, "wake"))
+    assert names_found(events, ledger, deliveries) == set()
+    events[-1]["t"] = 7.5
+    assert "no_work_after_the_end" in names_found(events, ledger, deliveries)
+
+
 def test_a_fault_of_another_time_explains_no_second_run():
     events, ledger, deliveries = good()
     events[2]["t"] = 2.45

@@ -6,8 +6,8 @@
 Three nodes of Sheaf on two PostgreSQL servers under Patroni in synchronous mode; owners of batches use all of them at once. In an
 order that the seed chooses, N times the leader of PostgreSQL is killed with its Patroni, N times a node of Sheaf, and N times each
 of the other faults happens: the standby killed or frozen, the leader stopped in two ways or frozen in two, a node frozen for less and
-for more than its leases. Then faults stop, all must end, everything is read through every node, and the checker looks at the history. Exits with 1
-if anything was broken.
+for more than its leases. Then faults stop, all must end, everything is read through every node, and the checker looks at the history.
+Exits with 1 if anything was broken.
 """
 import argparse
 import collections

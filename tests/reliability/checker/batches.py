@@ -2,7 +2,7 @@
 import collections
 import datetime
 
-from .world import FINISHED, STATES, UNFINISHED, World
+from .world import FINISHED, STATES, UNFINISHED, Batch, World
 
 
 def accepted_means_durable(world: World):
@@ -33,8 +33,7 @@ def all_or_nothing(world: World):
     for event in world.events:
         if event["op"] == "list" and event["phase"] == "ok":
             strangers |= {shown["id"]: shown["counts"]["total"] for shown in event["page"]["batches"] if shown["id"] not in known}
-    lines = {id: {line["item"] for reading in world.batches[id].readings for line in reading["lines"]} if id in world.batches else set()
-             for id in strangers}
+    lines = {id: {line["item"] for reading in world.batches.get(id, Batch(id)).readings for line in reading["lines"]} for id in strangers}
     for id in sorted(strangers, key=lambda id: not lines[id]):  # what has lines tells which create it is of
         match = next((items for items in unknown if len(items) == strangers[id] and lines[id] <= set(items)), None)
         if match is None:

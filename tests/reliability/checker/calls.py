@@ -43,7 +43,7 @@ def writes_are_read_everywhere(world: World):
 
 
 def nodes_agree(world: World):
-    """I17: what one node has told, every other one tells."""
+    """I17: what one node has told of a batch, every other one tells."""
     for batch in world.accepted():
         told = [batch.created, *batch.looks, *batch.readings, *(event for event in batch.cancels + batch.deletes if event["phase"] == "ok")]
         lost = [miss for miss in batch.misses if not any(delete["asked_at"] < miss["t"] for delete in batch.deletes)]

@@ -119,7 +119,7 @@ class Memory:
         self.file.write_bytes(bytes(4096))
         self.map = mmap.mmap(os.open(self.file, os.O_RDWR), 4096)
         subprocess.run(["clang++-19", "-std=c++20", "-shared", "-fPIC", "-O1", "-o", str(self.library),
-                        str(ROOT / "tests" / "support" / "failing_malloc.cpp")], check=True)
+                        str(ROOT / "tests" / "support" / "preloaded" / "failing_malloc.cpp")], check=True)
 
     @property
     def prefix(self) -> tuple[str, ...]:

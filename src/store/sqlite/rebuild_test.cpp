@@ -369,6 +369,23 @@ TEST_F(IndexRebuild, ADeleteThatWasAcknowledgedStaysAlsoWhenTheIndexLostIt) {
     expect_all_as_before();
 }
 
+TEST_F(IndexRebuild, ABatchBehindOneThatWasRemovedIsWholeToo) {
+    open();
+    const ABatch removed(1);
+    const ABatch begun(3);
+    create(removed);
+    create(begun);
+    run(removed, 1);
+    run(begun, 1);
+    ASSERT_TRUE(store_->batches().remove(removed.id()));
+    close();
+    fs::remove(data() / "index.db");
+    (void)repair();
+    open();
+    EXPECT_EQ(found(begun).counts, (core::Counts{.running = 2, .succeeded = 1}));
+    EXPECT_EQ(found(begun).state, BatchState::running);
+}
+
 TEST_F(IndexRebuild, TheRowOfALostBatchIsNotGivenToAnother) {
     open();
     const ABatch first(1);

@@ -293,7 +293,7 @@ inline constexpr const char* kIsNew = "SELECT 1 FROM touched WHERE row = ?1 AND 
 inline constexpr const char* kNextTouched =
     "SELECT " SHEAF_BATCH_COLUMNS
     ", (SELECT is_new FROM touched t WHERE t.row = b.row) FROM batches b "
-    "WHERE b.row = (SELECT min(row) FROM touched WHERE row > ?1)";
+    "WHERE b.row = (SELECT min(t.row) FROM touched t JOIN batches o ON o.row = t.row WHERE t.row > ?1)";
 // In which order results became durable, as records tell it.
 inline constexpr const char* kMakeToldOrder =
     "CREATE TEMP TABLE told_order(row INTEGER, number INTEGER, ordinals TEXT, PRIMARY KEY(row, number)) "

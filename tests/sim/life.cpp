@@ -163,11 +163,12 @@ void Life::crash(Seat& seat) {
     start_again_later(seat);
 }
 
-// What a crash leaves is sound: the next start needs no repair. Whether frames of the write-ahead log that
-// nobody can read were ever committed cannot be told from those behind them, where the power was lost.
+// What a crash leaves is sound: the next start needs no repair. But of frames in the write-ahead log that fit
+// nothing before them nobody can tell whether they were ever committed: commits that were refused leave such,
+// too, and so does a power cut.
 void Life::inspect() {
-    const auto is_to_blame = [this](store::Fault fault) {
-        return store::is_damage(fault) && !(power_fails_ && fault == store::Fault::index_log_damaged);
+    const auto is_to_blame = [](store::Fault fault) {
+        return store::is_damage(fault) && fault != store::Fault::index_log_damaged;
     };
     const auto upkeep = store::open_sqlite_upkeep(data_);
     if (!upkeep) return witness_->found("what_is_stored_is_sound", upkeep.error().message);

@@ -388,6 +388,7 @@ def main() -> int:
     parser.add_argument("--real-model", action="store_const", dest="suite", const="real-model",
                         help="the same as --suite real-model")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--e2e-jobs", type=int, default=3, help="more than processors: these tests wait most of their time")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="for each C++ test program")
     parser.add_argument("--e2e-timeout", type=float, default=1800, metavar="SECONDS", help="for all end-to-end tests")
     parser.add_argument("--prepare", action="store_true", help="only fetch what the end-to-end tests import")
@@ -402,7 +403,7 @@ def main() -> int:
     if options.suite in ("unit", "all"):
         tally.add(run_unit(build, options.filter, options.jobs, options.timeout))
     if options.suite in ("e2e", "all"):
-        tally.add(run_e2e(build, options.filter, options.jobs, options.e2e_timeout))
+        tally.add(run_e2e(build, options.filter, options.e2e_jobs, options.e2e_timeout))
     if options.suite == "real-model":
         tally.add(run_real_model(build, options.filter, options.e2e_timeout))
     if tally.passed == 0 and not tally.failures and not tally.skipped:

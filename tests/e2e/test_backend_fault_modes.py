@@ -63,7 +63,7 @@ def ended(make_server, faulty, tmp_path):
     server = make_server(models=models)
     history = History(tmp_path / "history.jsonl")
     with Client(history, server.url, server.create_key("anna").key) as client:
-        batch = client.create_anthropic(list(plan.model_of), plan.model_of)
+        batch = client.create_anthropic(list(plan.model_of), model_of=plan.model_of)
         api.wait_for(lambda: client.look(batch)["shown"]["state"] == "ended", what="the end")
         client.results(batch)
         history.mark("settled")

@@ -18,6 +18,7 @@ MODELS = [{"name": name, "backend": "scripted", "answer": "answer for {custom_id
 DIALECTS = ["sail", "openai", "anthropic"]
 CALLS = ("pwrite64", "fdatasync", "fsync", "rename", "unlink", "link")
 POINTS_OF_CALL = 2
+RUNNING_ITEMS = 200
 
 
 def fsck(server: SheafServer, data: Path, *arguments: str, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -48,7 +49,7 @@ class Left:
             self.owner.wait_until_ended(self.deleted)
             assert client.delete(f"/v1/messages/batches/{self.deleted}",
                                  headers={"anthropic-version": "2023-06-01"}).status_code == 200
-        self.running = [self.owner.create(200, dialect) for dialect in DIALECTS]
+        self.running = [self.owner.create(RUNNING_ITEMS, dialect) for dialect in DIALECTS]
         for batch in self.running:
             self.owner.wait_until_done(batch, 10)
         self.shown = {batch: self.get(batch, "") for batch in self.ended}
@@ -89,7 +90,7 @@ class Left:
             for batch in self.running:
                 self.owner.wait_until_ended(batch)
                 now = set(self.owner.results(batch))
-                assert len(now) == 400 and set(self.some_lines[batch]) <= now, batch
+                assert len(now) == RUNNING_ITEMS and set(self.some_lines[batch]) <= now, batch
         finally:
             self.server.kill()
 

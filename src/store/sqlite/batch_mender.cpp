@@ -1,9 +1,6 @@
 #include "store/sqlite/batch_mender.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -339,9 +336,7 @@ Result<> BatchMender::replace_results(const BatchRow& row, std::vector<BatchFaul
         if (!kept) return kept;
     }
     // From here to the commit the file is newer than the index: its own size tells how long its lines are.
-    if (std::rename(spooled.c_str(), path.c_str()) != 0)
-        return fail(ErrorCode::unavailable,
-                    fmt::format("cannot rename {}: {}", path.string(), std::strerror(errno)));
+    if (const auto renamed = rename_file(spooled, path, path.string()); !renamed) return renamed;
     if (const auto synced = engine_->disk->sync_directory(engine_->paths.results()); !synced) return synced;
     const auto noted = engine_->writer.run([&](Tx& tx) -> Result<> {
         auto found = tx.find_batch(row.batch.id);

@@ -1,6 +1,7 @@
 #include "store/sqlite/batch_row.h"
 
 #include "base/check.h"
+#include "store/sqlite/statements.h"
 
 namespace sheaf::store {
 
@@ -68,6 +69,29 @@ ItemRow read_item(const Rows& rows, const BatchId& batch, int from) {
     row.input_tokens = rows.as<std::uint64_t>(at + 3);
     row.output_tokens = rows.as<std::uint64_t>(at + 4);
     return row;
+}
+
+Result<> each_batch(Connection& db, const std::function<Result<>(const BatchRow&)>& visit) {
+    for (std::int64_t last = 0;;) {
+        BatchRow row;
+        {
+            auto rows = db.query(sql::kNextBatch, last);
+            if (!rows) return std::unexpected(rows.error());
+            const auto more = rows->next();
+            if (!more) return std::unexpected(more.error());
+            if (!*more) return {};
+            row = read_batch(*rows);
+        }
+        last = row.row;
+        if (const auto visited = visit(row); !visited) return visited;
+    }
+}
+
+Result<std::uint64_t> count_batches(Connection& db) {
+    auto rows = db.query(sql::kCountAllBatches);
+    if (!rows) return std::unexpected(rows.error());
+    if (const auto more = rows->next(); !more) return std::unexpected(more.error());
+    return rows->as<std::uint64_t>(0);
 }
 
 }  // namespace sheaf::store

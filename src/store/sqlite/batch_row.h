@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -59,5 +60,10 @@ private:
 // From the columns of SHEAF_BATCH_COLUMNS and SHEAF_ITEM_COLUMNS (statements.h), `from` being the first.
 BatchRow read_batch(const Rows& rows, int from = 0);
 ItemRow read_item(const Rows& rows, const BatchId& batch, int from = 0);
+
+// Visits every batch of the index, in the order of its row. No statement is open meanwhile: `visit` may
+// write.
+Result<> each_batch(Connection& db, const std::function<Result<>(const BatchRow&)>& visit);
+Result<std::uint64_t> count_batches(Connection& db);
 
 }  // namespace sheaf::store

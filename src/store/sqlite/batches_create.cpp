@@ -1,6 +1,3 @@
-#include <cstdio>
-#include <cstring>
-
 #include <fmt/format.h>
 
 #include "base/check.h"
@@ -29,9 +26,7 @@ std::vector<std::uint32_t> checksums_of(const std::vector<ItemDraft>& items, std
 Result<> keep_body_file(Engine& engine, FileSpool& spool, const BatchId& id) {
     if (const auto synced = engine.disk->sync(spool.fd(), "a body"); !synced) return synced;
     const auto debt = engine.paths.spooled_body(id);
-    if (std::rename(spool.path().c_str(), debt.c_str()) != 0) {
-        return fail(ErrorCode::unavailable, fmt::format("cannot rename a body: {}", std::strerror(errno)));
-    }
+    if (const auto renamed = rename_file(spool.path(), debt, "a body"); !renamed) return renamed;
     spool.moved();
     auto linked = engine.disk->link(debt, engine.paths.body(id));
     if (linked) linked = engine.disk->sync_directory(engine.paths.bodies());

@@ -1,6 +1,7 @@
 #include "store/sqlite/disk.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <system_error>
 
@@ -164,6 +165,24 @@ Result<std::uint64_t> size_of(int fd) {
     struct stat status{};
     if (::fstat(fd, &status) != 0) return fail(ErrorCode::corrupt, "cannot stat: " + reason(errno));
     return static_cast<std::uint64_t>(status.st_size);
+}
+
+Result<> rename_file(const std::filesystem::path& from, const std::filesystem::path& to,
+                     std::string_view what) {
+    if (std::rename(from.c_str(), to.c_str()) == 0) return {};
+    return fail(ErrorCode::unavailable, fmt::format("cannot rename {}: {}", what, reason(errno)));
+}
+
+Result<> each_name(const std::filesystem::path& directory,
+                   const std::function<Result<>(const std::filesystem::path&)>& visit) {
+    using Names = std::filesystem::directory_iterator;
+    std::error_code error;
+    for (Names at(directory, error); !error && at != Names(); at.increment(error)) {
+        if (const auto done = visit(at->path()); !done) return done;
+    }
+    if (error && error != std::errc::no_such_file_or_directory)
+        return fail(ErrorCode::unavailable, "cannot list " + directory.string() + ": " + error.message());
+    return {};
 }
 
 }  // namespace sheaf::store

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -84,5 +85,11 @@ Result<File> open_for_read(const std::filesystem::path& path);
 // Reads exactly `count` bytes. corrupt: the file ends before, or the disk cannot read it.
 Result<> read_at(int fd, char* to, std::size_t count, std::uint64_t offset);
 Result<std::uint64_t> size_of(int fd);
+// `what` names the file in the error. Durable once its directory is synced.
+Result<> rename_file(const std::filesystem::path& from, const std::filesystem::path& to,
+                     std::string_view what);
+// Calls `visit` for each name in the directory; one that is not there has none.
+Result<> each_name(const std::filesystem::path& directory,
+                   const std::function<Result<>(const std::filesystem::path&)>& visit);
 
 }  // namespace sheaf::store

@@ -1,10 +1,6 @@
 #include "store/sqlite/index_rebuild.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <charconv>
-#include <cstdio>
-#include <cstring>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -36,20 +32,14 @@ fs::path growing_index(const Paths& paths) {
     return paths.root / "index.db.building";
 }
 
-Result<> rename_file(const fs::path& from, const fs::path& to) {
-    if (std::rename(from.c_str(), to.c_str()) == 0) return {};
-    return fail(ErrorCode::unavailable,
-                fmt::format("cannot rename {} to {}: {}", from.string(), to.string(), std::strerror(errno)));
-}
-
+// As they are now: what is renamed meanwhile is not met again.
 Result<std::vector<fs::path>> names_in(const fs::path& directory) {
     std::vector<fs::path> names;
-    std::error_code error;
-    for (fs::directory_iterator at(directory, error); !error && at != fs::directory_iterator();
-         at.increment(error))
-        names.push_back(at->path());
-    if (error && error != std::errc::no_such_file_or_directory)
-        return fail(ErrorCode::unavailable, "cannot list " + directory.string() + ": " + error.message());
+    const auto listed = each_name(directory, [&](const fs::path& path) -> Result<> {
+        names.push_back(path);
+        return {};
+    });
+    if (!listed) return std::unexpected(listed.error());
     std::ranges::sort(names);
     return names;
 }
@@ -134,21 +124,18 @@ Result<> Rebuild::scan(Stream stream, const Visit& visit) {
     const auto names = names_in(stream == Stream::lines ? paths_->log() : paths_->bodies());
     if (!names) return std::unexpected(names.error());
     for (const fs::path& path : *names) {
-        if (path.extension() != ".seg") continue;
-        const std::string digits = path.stem().string();
-        std::int64_t number = 0;
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-        if (error != std::errc{} || end != digits.data() + digits.size() || number <= 0) continue;
+        const auto number = SegmentLog::number_of(path);
+        if (!number) continue;
         std::error_code unreadable;
         const std::uint64_t bytes = fs::file_size(path, unreadable);
         if (unreadable) continue;
         // How many of its records are in use is counted later.
-        if (const auto known = run_sql(sql::kSetSegment, stream, number, bytes, 0); !known) return known;
+        if (const auto known = run_sql(sql::kSetSegment, stream, *number, bytes, 0); !known) return known;
         const auto count_and_visit = [&](const FoundRecord& record) -> Result<> {
             row_max_ = std::max(row_max_, record.name.batch);
             return visit(record);
         };
-        if (const auto scanned = scan_segment(path, number, count_and_visit); !scanned) return scanned;
+        if (const auto scanned = scan_segment(path, *number, count_and_visit); !scanned) return scanned;
     }
     return {};
 }
@@ -368,7 +355,7 @@ Result<> Rebuild::take_results_of(const BatchId& id, const fs::path& path) {
     if (!restored) return std::unexpected(restored.error());
     if (!ended || ended->turn.batch != id) {
         // Laid out anew when its items have run again; what is there stays beside.
-        return *restored ? rename_file(path, put_aside_name(path, how_->now)) : Result<>{};
+        return *restored ? rename_file(path, put_aside_name(path, how_->now), path.string()) : Result<>{};
     }
     if (const auto told = tell_order((*row)->row, ended->order); !told) return told;
     for (const Outcome& outcome : ended->items) {
@@ -505,21 +492,11 @@ Result<> Rebuild::settle(BatchRow row, bool was_lost) {
 }
 
 Result<> Rebuild::order_all() {
-    for (std::int64_t last = 0;;) {
-        BatchRow row;
-        {
-            auto rows = db_->query(sql::kNextBatch, last);
-            if (!rows) return std::unexpected(rows.error());
-            const auto more = rows->next();
-            if (!more) return std::unexpected(more.error());
-            if (!*more) return {};
-            row = read_batch(*rows);
-        }
-        last = row.row;
+    return each_batch(*db_, [&](const BatchRow& row) -> Result<> {
         const auto told = told_order(row.row);
         if (!told) return std::unexpected(told.error());
-        if (const auto mended = mend_ended_order(*db_, row, *told); !mended) return mended;
-    }
+        return mend_ended_order(*db_, row, *told);
+    });
 }
 
 Result<std::vector<std::uint32_t>> Rebuild::told_order(std::int64_t row) {
@@ -596,7 +573,7 @@ Result<> rebuild_index(const Paths& paths, Disk& disk, std::unique_ptr<Connectio
         if (const auto synced = disk.sync(file->fd(), "the new index"); !synced) return synced;
     }
     if (const auto kept = keep_old_index(paths, disk, how.now); !kept) return kept;
-    if (const auto named = rename_file(path, waiting_index(paths)); !named) return named;
+    if (const auto named = rename_file(path, waiting_index(paths), path.string()); !named) return named;
     if (const auto synced = disk.sync_directory(paths.root); !synced) return synced;
     return take_rebuilt_index(paths, disk);
 }
@@ -612,7 +589,8 @@ Result<> take_rebuilt_index(const Paths& paths, Disk& disk) {
         if (const auto gone = disk.remove(paths.index().string() + suffix); !gone) return gone;
     }
     if (const auto synced = disk.sync_directory(paths.root); !synced) return synced;
-    if (const auto named = rename_file(waiting_index(paths), paths.index()); !named) return named;
+    if (const auto named = rename_file(waiting_index(paths), paths.index(), "the new index"); !named)
+        return named;
     return disk.sync_directory(paths.root);
 }
 

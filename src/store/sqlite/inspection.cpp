@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <ranges>
 #include <system_error>
 
@@ -16,30 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kSegment = ".seg";
 constexpr std::string_view kResults = ".jsonl";
 constexpr std::string_view kDamaged = ".damaged-";
-
-// Calls `visit` for each name in the directory; one that is not there has none.
-Result<> each_name(const fs::path& directory, const std::function<Result<>(const fs::path&)>& visit) {
-    std::error_code error;
-    for (fs::directory_iterator at(directory, error); !error && at != fs::directory_iterator();
-         at.increment(error)) {
-        if (const auto done = visit(at->path()); !done) return done;
-    }
-    if (error && error != std::errc::no_such_file_or_directory)
-        return fail(ErrorCode::unavailable, "cannot list " + directory.string() + ": " + error.message());
-    return {};
-}
-
-std::optional<std::int64_t> segment_of(const fs::path& path) {
-    if (path.extension() != kSegment) return std::nullopt;
-    const std::string digits = path.stem().string();
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (error != std::errc{} || end != digits.data() + digits.size() || number <= 0) return std::nullopt;
-    return number;
-}
 
 // But for the headings that SQLite writes between them.
 void add_lines(std::string_view text, std::vector<std::string>& lines) {
@@ -129,27 +106,13 @@ Result<> Inspection::read_segments() {
 }
 
 Result<> Inspection::check_batches() {
-    std::uint64_t total = 0;
-    {
-        auto rows = parts_.db->query(sql::kCountAllBatches);
-        if (!rows) return std::unexpected(rows.error());
-        if (const auto more = rows->next(); !more) return std::unexpected(more.error());
-        total = rows->as<std::uint64_t>(0);
-    }
-    for (std::int64_t last = 0;;) {
-        BatchRow row;
-        {
-            auto rows = parts_.db->query(sql::kNextBatch, last);
-            if (!rows) return std::unexpected(rows.error());
-            const auto more = rows->next();
-            if (!more) return std::unexpected(more.error());
-            if (!*more) return {};
-            row = read_batch(*rows);
-        }
-        last = row.row;
+    const auto total = count_batches(*parts_.db);
+    if (!total) return std::unexpected(total.error());
+    return each_batch(*parts_.db, [&](const BatchRow& row) -> Result<> {
         if (const auto done = check_batch(row); !done) return done;
-        parts_.listener->progress(++checked_.batches, total);
-    }
+        parts_.listener->progress(++checked_.batches, *total);
+        return {};
+    });
 }
 
 Result<> Inspection::check_batch(const BatchRow& row) {
@@ -228,7 +191,7 @@ Result<> Inspection::check_files() {
     };
     if (const auto done = each_name(paths.log(), in_log); !done) return done;
     const auto in_bodies = [&](const fs::path& path) -> Result<> {
-        if (path.extension() == kSegment) return check_segment_file(path, Stream::bodies), Result<>{};
+        if (path.extension() == ".seg") return check_segment_file(path, Stream::bodies), Result<>{};
         return check_file_of_batch(path, true);
     };
     if (const auto done = each_name(paths.bodies(), in_bodies); !done) return done;
@@ -238,7 +201,7 @@ Result<> Inspection::check_files() {
 void Inspection::check_segment_file(const fs::path& path, Stream stream) {
     if (path.filename().string().find(kDamaged) != std::string::npos)
         return tell(Fault::kept_copy, name_of(path));
-    const auto number = segment_of(path);
+    const auto number = SegmentLog::number_of(path);
     if (!number) return tell(Fault::unknown_file, name_of(path));
     const SegmentTable::Name name{stream, *number};
     if (segments_.all().contains(name)) return;

@@ -2,8 +2,10 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <set>
+#include <system_error>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -34,6 +36,15 @@ Header make_header(RecordName name, std::string_view payload) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> SegmentLog::number_of(const std::filesystem::path& file) {
+    if (file.extension() != ".seg") return std::nullopt;
+    const std::string digits = file.stem().string();
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error != std::errc{} || end != digits.data() + digits.size() || number <= 0) return std::nullopt;
+    return number;
+}
 
 std::filesystem::path SegmentLog::path(std::int64_t segment) const {
     return directory_ / fmt::format("{:08}.seg", segment);

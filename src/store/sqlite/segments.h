@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,9 @@ public:
 
     SegmentLog(Disk& disk, std::filesystem::path directory)
         : disk_(&disk), directory_(std::move(directory)) {}
+
+    // The number of the segment whose file this is; nullopt: it is none's.
+    static std::optional<std::int64_t> number_of(const std::filesystem::path& file);
 
     // Goes on with segment `newest`, of which the index knows the first `bytes`; cuts off what follows them.
     // 0: there is none yet.

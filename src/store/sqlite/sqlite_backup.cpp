@@ -144,28 +144,14 @@ Result<> SqliteBackup::copy_index() {
 
 Result<> SqliteBackup::copy_files(const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
     if (const auto copied = copy_segments(); !copied) return copied;
-    std::uint64_t total = 0;
-    {
-        auto rows = copy_->query(sql::kCountAllBatches);
-        if (!rows) return std::unexpected(rows.error());
-        if (const auto more = rows->next(); !more) return std::unexpected(more.error());
-        total = rows->as<std::uint64_t>(0);
-    }
+    const auto total = count_batches(*copy_);
+    if (!total) return std::unexpected(total.error());
     std::uint64_t done = 0;
-    for (std::int64_t last = 0;;) {
-        BatchRow row;
-        {
-            auto rows = copy_->query(sql::kNextBatch, last);
-            if (!rows) return std::unexpected(rows.error());
-            const auto more = rows->next();
-            if (!more) return std::unexpected(more.error());
-            if (!*more) return {};
-            row = read_batch(*rows);
-        }
-        last = row.row;
+    return each_batch(*copy_, [&](const BatchRow& row) -> Result<> {
         if (const auto copied = copy_batch(row); !copied) return copied;
-        progress(++done, total);
-    }
+        progress(++done, *total);
+        return {};
+    });
 }
 
 // Up to where the copied index knows them: what follows is not of this moment.

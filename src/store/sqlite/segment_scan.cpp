@@ -23,15 +23,16 @@ public:
 
     // The place of the next record from `at` on, or the end of the file.
     Result<std::uint64_t> find(std::uint64_t at, Header& header) {
-        for (;;) {
-            const auto candidate = next_magic(at);
-            if (!candidate || *candidate == size_) return candidate;
-            at = *candidate;
+        while (at < size_) {
+            // Mostly the next begins where the last has ended: nothing has to be searched.
             const auto whole = is_whole(at, header);
             if (!whole) return std::unexpected(whole.error());
             if (*whole) return at;
-            ++at;
+            const auto candidate = next_magic(at + 1);
+            if (!candidate) return candidate;
+            at = *candidate;
         }
+        return size_;
     }
 
 private:
@@ -54,6 +55,7 @@ private:
         if (at + bytes.size() > size_) return false;
         if (const auto got = read_at(fd_, bytes.data(), bytes.size(), at); !got)
             return std::unexpected(got.error());
+        if (!bytes.starts_with(SegmentLog::kMagicBytes)) return false;
         std::uint32_t length = 0;
         std::memcpy(&length, bytes.data() + 4, 4);
         std::memcpy(&header.name.batch, bytes.data() + 8, 8);

@@ -142,25 +142,29 @@ void Life::crash(Seat& seat) {
     seat.node.reset();
     if (disk_) {
         store_.reset();
-        disk_->faults.dies_at = disk_->faults.sync_fails_at = 0;
-        // A sync that failed, and a disk that kept its power: what the next life reads is in the cache of the
-        // system, and no program can tell whether it is on the disk.
-        const bool loses_power = power_fails_ && (sync_has_failed_ || dice_.happens(0.6));
-        if (loses_power) {
-            note("the power was lost");
-            disk_->lose_power();
-        } else {
-            if (sync_has_failed_) power_fails_ = false;
-            disk_->revive();
-        }
-        sync_has_failed_ = false;
-        if (dice_.happens(0.05)) inspect();
-        if (!faults_are_over_ && !disk_->faults.bytes_left && dice_.happens(0.02)) lose_index();
-        // Now and then the next start does not get far, either.
-        if (!faults_are_over_ && dice_.happens(0.2))
-            disk_->faults.dies_at = disk_->calls() + dice_.between(1, 40);
+        come_back_on_disk();
     }
     start_again_later(seat);
+}
+
+void Life::come_back_on_disk() {
+    disk_->faults.dies_at = disk_->faults.sync_fails_at = 0;
+    // A sync that failed, and a disk that kept its power: what the next life reads is in the cache of the
+    // system, and no program can tell whether it is on the disk.
+    const bool loses_power = power_fails_ && (sync_has_failed_ || dice_.happens(0.6));
+    if (loses_power) {
+        note("the power was lost");
+        disk_->lose_power();
+    } else {
+        if (sync_has_failed_) power_fails_ = false;
+        disk_->revive();
+    }
+    sync_has_failed_ = false;
+    if (dice_.happens(0.05)) inspect();
+    if (faults_are_over_) return;
+    if (!disk_->faults.bytes_left && dice_.happens(0.02)) lose_index();
+    // Now and then the next start does not get far, either.
+    if (dice_.happens(0.2)) disk_->faults.dies_at = disk_->calls() + dice_.between(1, 40);
 }
 
 // What a crash leaves is sound: the next start needs no repair. But of frames in the write-ahead log that fit
@@ -334,7 +338,9 @@ void Life::settle() {
     const Time limit = timeline_.now() + kSettlesWithin;
     while (timeline_.now() < limit) {
         run_for(300ms);
-        if (Node* const node = some_node()) clients_->look_at_all(*node);
+        Node* const node = some_node();
+        if (node == nullptr) continue;  // nobody can be asked
+        clients_->look_at_all(*node);
         run_for(50ms);
         if (witness_->all_is_over(listener_->ledger(), listening_, seats_.front()->clock.now())) return;
     }

@@ -37,6 +37,7 @@ private:
     void plan_faults();
     void start(Seat& seat);
     void crash(Seat& seat);
+    void come_back_on_disk();
     void inspect();
     void lose_index();
     void start_again_later(Seat& seat);

@@ -15,6 +15,8 @@ namespace sheaf::sim {
 namespace {
 
 constexpr std::chrono::seconds kSettlesWithin{3'600};
+// Between looks at whether all is over.
+constexpr std::chrono::milliseconds kFirstPause{300}, kLongestPause{5'000};
 
 std::vector<Time::duration> moments(Dice& dice, std::uint64_t count_max, std::chrono::milliseconds within) {
     std::vector<Time::duration> moments(dice.between(0, count_max));
@@ -151,15 +153,14 @@ void Life::come_back_on_disk() {
     disk_->faults.dies_at = disk_->faults.sync_fails_at = 0;
     // A sync that failed, and a disk that kept its power: what the next life reads is in the cache of the
     // system, and no program can tell whether it is on the disk.
-    const bool loses_power = power_fails_ && (sync_has_failed_ || dice_.happens(0.6));
+    const bool loses_power = power_fails_ && (disk_->sync_has_failed() || dice_.happens(0.6));
     if (loses_power) {
         note("the power was lost");
         disk_->lose_power();
     } else {
-        if (sync_has_failed_) power_fails_ = false;
+        if (disk_->sync_has_failed()) power_fails_ = false;
         disk_->revive();
     }
-    sync_has_failed_ = false;
     if (dice_.happens(0.05)) inspect();
     if (faults_are_over_) return;
     if (!disk_->faults.bytes_left && dice_.happens(0.02)) lose_index();
@@ -245,6 +246,7 @@ void Life::plan_faults() {
             const auto by = dice_.one_of(std::vector<std::chrono::milliseconds>{1s, -1s, 20s, 25h});
             note(fmt::format("clocks jump by {} ms", by.count()));
             witness_->allowance.extra_runs += 2;
+            witness_->allowance.jumps_back += std::max(-by, 0ms);
             for (auto& seat : seats_) seat->clock.jump(by);
         });
     }
@@ -283,7 +285,7 @@ void Life::plan_faults() {
     }
     if (dice_.happens(0.2)) {
         soon(1, [this] {
-            if (sync_has_failed_) return;
+            if (disk_->sync_has_failed()) return;
             disk_->faults.sync_fails_at = disk_->syncs() + dice_.between(1, 20);
         });
     }
@@ -301,6 +303,8 @@ bool Life::turn() {
             seat->node.reset();
             if (disk_) store_.reset();
             look_after_disk();
+            // The last sync, as it closed.
+            if (disk_ && disk_->sync_has_failed()) come_back_on_disk();
             start_again_later(*seat);
         }
     }
@@ -312,7 +316,6 @@ void Life::look_after_disk() {
     if (!disk_) return;
     Seat& seat = *seats_.front();
     const bool has_broken = store_ && !store_->health();
-    sync_has_failed_ |= has_broken;
     if (seat.node && (disk_->is_dead() || has_broken)) crash(seat);
     // It died while it stopped.
     if (!seat.node && disk_->is_dead()) crash(seat);
@@ -336,8 +339,8 @@ void Life::settle() {
     // What was cut off has its answers on the way until then.
     run_for(std::max(Time::duration::zero(), cut_until_ + 1s - timeline_.now()));
     const Time limit = timeline_.now() + kSettlesWithin;
-    while (timeline_.now() < limit) {
-        run_for(300ms);
+    for (auto pause = kFirstPause; timeline_.now() < limit; pause = std::min(pause * 3 / 2, kLongestPause)) {
+        run_for(pause);
         Node* const node = some_node();
         if (node == nullptr) continue;  // nobody can be asked
         clients_->look_at_all(*node);

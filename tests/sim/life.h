@@ -71,7 +71,6 @@ private:
     std::chrono::milliseconds until_peace_{0};
     Time cut_until_{};
     bool power_fails_ = false;  // at the next crash, its disk loses what was not synced
-    bool sync_has_failed_ = false;
     bool faults_are_over_ = false;
     std::uint64_t fingerprint_ = 14695981039346656037U;
     std::vector<std::string> story_;

@@ -210,6 +210,7 @@ void LossyDisk::file_synced(File& file, bool failed) {
 int LossyDisk::sync(int fd) {
     if (!begins()) return -1;
     const bool fails = ++syncs_ == faults.sync_fails_at;
+    sync_has_failed_ |= fails;
     const Descriptor& synced = descriptor(fd);
     if (synced.file)
         file_synced(*synced.file, fails);
@@ -324,7 +325,7 @@ void LossyDisk::lose_power() {
     directories_.clear();
     files_.clear();
     for (const auto& entry : std::filesystem::directory_iterator(kept_)) raw::unlink(entry.path().c_str());
-    is_dead_ = false;
+    is_dead_ = sync_has_failed_ = false;
 }
 
 }  // namespace sheaf::sim

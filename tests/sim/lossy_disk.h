@@ -42,6 +42,8 @@ public:
     std::uint64_t calls() const { return calls_; }
     std::uint64_t syncs() const { return syncs_; }
     bool is_dead() const { return is_dead_; }
+    // Since the power was lost last.
+    bool sync_has_failed() const { return sync_has_failed_; }
     void kill() { is_dead_ = true; }
 
     // Takes back what may be lost. Nothing may have the files open. Afterwards all that is there is synced.
@@ -117,7 +119,7 @@ private:
     std::map<std::string, Directory, std::less<>> directories_;
     std::vector<Descriptor> descriptors_;  // by number
     std::uint64_t calls_ = 0, syncs_ = 0, kept_count_ = 0;
-    bool is_dead_ = false;
+    bool is_dead_ = false, sync_has_failed_ = false;
     bool keeps_all_;
 };
 

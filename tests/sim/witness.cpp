@@ -56,8 +56,8 @@ void Witness::created(const BatchId& asked, const BatchId& given) {
 }
 
 bool Witness::may_be_gone(const Known& known, Timestamp wall) const {
-    const bool may_be_purged =
-        known.asked.keep_for > 0s && wall >= known.asked.created_at + known.asked.keep_for;
+    const Timestamp first_end = known.asked.created_at - allowance.jumps_back;
+    const bool may_be_purged = known.asked.keep_for > 0s && wall >= first_end + known.asked.keep_for;
     const bool may_be_archived = known.asked.archive_at && wall >= *known.asked.archive_at;
     return known.may_be_removed || may_be_purged || (allowance.loses_index && may_be_archived);
 }

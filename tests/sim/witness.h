@@ -26,6 +26,7 @@ public:
     // What this life may do to the promises.
     struct Allowance {
         bool clocks_jump = false;
+        std::chrono::milliseconds jumps_back{0};  // of one clock, together
         bool loses_index = false;               // and has it built anew, without keys and webhooks
         bool loses_power = false;               // then a claim may be forgotten (store/item_queue.h)
         std::chrono::milliseconds news{1'000};  // until every node knows that a batch is over

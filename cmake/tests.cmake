@@ -44,8 +44,19 @@ foreach(program IN LISTS programs)
   add_test(NAME ${program} COMMAND ${program})
 endforeach()
 
+# tests/lossy_disk: a disk whose power fails, for the simulator, and to be mounted where FUSE is at hand.
+add_library(lossy_disk STATIC ${CMAKE_SOURCE_DIR}/tests/lossy_disk/lossy_disk.cpp)
+target_include_directories(lossy_disk PUBLIC ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(lossy_disk PRIVATE sheaf_options)
+pkg_check_modules(FUSE IMPORTED_TARGET fuse3)
+if(FUSE_FOUND)
+  add_executable(lossy_mount ${CMAKE_SOURCE_DIR}/tests/lossy_disk/lossy_mount.cpp)
+  target_link_libraries(lossy_mount PRIVATE lossy_disk PkgConfig::FUSE CLI11::CLI11 sheaf_options)
+endif()
+
 # tests/sim: the core in a world of its own.
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/sim/*.cpp)
 add_executable(sheaf_sim ${sources})
-target_link_libraries(sheaf_sim PRIVATE sheaf_scheduler sheaf_webhook CLI11::CLI11 sheaf_options sheaf_allocator)
+target_link_libraries(sheaf_sim PRIVATE
+  lossy_disk sheaf_scheduler sheaf_webhook CLI11::CLI11 sheaf_options sheaf_allocator)
 target_precompile_headers(sheaf_sim REUSE_FROM sheaf_async)

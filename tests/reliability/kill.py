@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 """Kills a server at its durable system calls, and makes them fail, and lets the checker judge what clients saw.
 
-    kill.py --build-dir build/release [--points N | --random N] [--seed S] [--keep DIR]
+    kill.py --build-dir build/release [--points N [--jobs J] | --random N] [--seed S] [--keep DIR]
 
 First the reference life is run once with every call counted. Then, for each point: one call of one kind is chosen by the seed,
 the life runs with SIGKILL, EIO or ENOSPC at that call (strace -e inject), the server is started again without, the rest of the
 life runs, and the checker looks at its history. The last line is "N passed, N failed". A point that failed prints its seed.
 
+Where FUSE is at hand, the power goes with half of the servers that are killed: the disk drops, tears and reorders what was not
+synced (support/lossy_mount.py).
+
 With --random the server is killed N times at random moments instead, while it runs batches of thousands (lives/crowd.py).
 """
 import argparse
 import collections
+import concurrent.futures
+import contextlib
 import json
 import pathlib
 import random
@@ -28,6 +33,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 from checker import INVARIANTS, check  # noqa: E402
 from history import Client, Gone, History  # noqa: E402
 from lives import crowd  # noqa: E402
+from lossy_mount import LossyMount, can_mount  # noqa: E402
 from model_server_process import ModelServer  # noqa: E402
 from play import play  # noqa: E402
 from scenario import Scenario  # noqa: E402
@@ -44,10 +50,10 @@ LIVES_MAX = 4  # a disk that stays bad is mended after so many starts
 class Point:
     call: str
     number: int  # the how-manieth of a thread
-    effect: str  # KILL, or an error
+    effect: str  # KILL, POWER, or an error
 
     def injection(self) -> str:
-        effect = "signal=KILL" if self.effect == "KILL" else f"error={self.effect}"
+        effect = "signal=KILL" if self.effect in ("KILL", "POWER") else f"error={self.effect}"
         return f"inject={self.call}:{effect}:when={self.number}"
 
     def __str__(self) -> str:
@@ -57,8 +63,12 @@ class Point:
 class Life:
     """A data directory, its model server, and the lives of the server on it."""
 
-    def __init__(self, build: pathlib.Path, folder: pathlib.Path, *, program: pathlib.Path | None = None, **settings: object) -> None:
-        self.program = program or build / "sheaf"
+    def __init__(self, build: pathlib.Path, folder: pathlib.Path, *, program: pathlib.Path | None = None, disk: LossyMount | None = None,
+                 **settings: object) -> None:
+        """`disk`: on which the data is, and which loses its power whenever the server is killed."""
+        self.program, self.disk = program or build / "sheaf", disk
+        if disk:
+            settings["data"] = str(disk.path)
         self.folder, self.history, self.settings = folder, History(folder / "history.jsonl"), settings
         self.model = ModelServer(build / "model_server", folder, "--ledger", "--latency-ms", 8, "--slots", 12, "--fault", "500:0.03")
         self.was_hit = False  # the server went away in the middle of what clients did
@@ -74,6 +84,12 @@ class Life:
     def __exit__(self, *_: object) -> None:
         self.server.kill()
         self.model.__exit__()
+
+    def kill(self) -> None:
+        self.history.mark("kill")
+        self.server.kill()
+        if self.disk:
+            self.disk.cut_power()
 
     def start(self, *prefix: str) -> bool:
         """False when it could not start: what was injected came before it was ready."""
@@ -123,10 +139,8 @@ def live_through(life: Life, prefix: list[str], looks_at_disk: bool) -> list[str
         if done:
             break
         life.was_hit = True
-        life.history.mark("kill")
-        life.server.kill()
-    life.history.mark("kill")
-    life.server.kill()  # also when nothing was hit: a call of the end
+        life.kill()
+    life.kill()  # also when nothing was hit: a call of the end
     if not life.start():
         return [f"it does not start any more:\n{life.server.log(20)}"]
     try:
@@ -155,11 +169,19 @@ def count_calls(build: pathlib.Path, folder: pathlib.Path) -> dict[str, list[int
     return {call: sorted(threads.values()) for call, threads in of_threads.items()}
 
 
-def choose(calls: dict[str, list[int]], dice: random.Random) -> Point:
+def choose(calls: dict[str, list[int]], dice: random.Random, can_lose_power: bool) -> Point:
     """Which thread makes a call differs from life to life: the number is one that several of them come to."""
     call = dice.choice(sorted(calls))
-    effects = ["KILL", "KILL", *CAN_FAIL.get(call, ())]
+    effects = ["KILL", "POWER" if can_lose_power else "KILL", *CAN_FAIL.get(call, ())]
     return Point(call, dice.randint(1, dice.choice(calls[call])), dice.choice(effects))
+
+
+@dataclass(frozen=True)
+class Tried:
+    seed: int
+    point: Point
+    found: list[str]  # by the checker
+    was_hit: bool
 
 
 class Campaign:
@@ -168,21 +190,28 @@ class Campaign:
     def __init__(self, build: pathlib.Path, folder: pathlib.Path, keep: pathlib.Path | None = None) -> None:
         self.build, self.folder, self.keep = build, folder, keep
         self.calls = count_calls(build, folder / "reference")
-        self.hits = 0
+        self.can_lose_power = can_mount(build)
 
-    def run(self, seed: int, looks_at_disk: bool) -> tuple[Point, list[str]]:
-        """What was done, and what the checker found."""
-        point = choose(self.calls, random.Random(seed))
+    def run(self, seed: int, looks_at_disk: bool) -> Tried:
+        point = choose(self.calls, random.Random(seed), self.can_lose_power)
         here = self.folder / str(seed)
-        with Life(self.build, here) as life:
+        with contextlib.ExitStack() as used:
+            disk = used.enter_context(LossyMount(self.build, here, seed)) if point.effect == "POWER" else None
+            life = used.enter_context(Life(self.build, here, disk=disk))
             injected = strace("-o", "/dev/null", "-e", f"trace={point.call}", "-e", point.injection())
             found = live_through(life, injected, looks_at_disk)
-            self.hits += life.was_hit
             if found and self.keep:
                 (here / "ledger.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in life.model.ledger()))
-                shutil.copytree(here, self.keep / str(seed), dirs_exist_ok=True)
+                shutil.copytree(here, self.keep / str(seed), dirs_exist_ok=True, ignore=shutil.ignore_patterns("mount"))
         shutil.rmtree(here)
-        return point, found
+        return Tried(seed, point, found, life.was_hit)
+
+    def run_all(self, seed: int, points: int, jobs: int):
+        """Each of them as it is done."""
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            tried = [pool.submit(self.run, seed + number, number % DISK_LOOKS_EVERY == 0) for number in range(points)]
+            for done in concurrent.futures.as_completed(tried):
+                yield done.result()
 
 
 def kill_at_random(build: pathlib.Path, kills: int, seed: int, keep: pathlib.Path | None) -> int:
@@ -201,6 +230,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build-dir", type=pathlib.Path, default=pathlib.Path("build/release"))
     parser.add_argument("--points", type=int, default=100)
+    parser.add_argument("--jobs", type=int, default=1, help="points at a time")
     parser.add_argument("--random", type=int, metavar="N", help="so many kills at random moments under load, and no points")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--keep", type=pathlib.Path, help="where the history and the ledger of points that failed are left")
@@ -209,18 +239,20 @@ def main() -> int:
     if arguments.random:
         return kill_at_random(arguments.build_dir, arguments.random, seed, arguments.keep)
     started = time.monotonic()
-    failed = 0
+    failed = hits = 0
     effects: collections.Counter = collections.Counter()
     with tempfile.TemporaryDirectory(prefix="sheaf-kill-") as folder:
         campaign = Campaign(arguments.build_dir.resolve(), pathlib.Path(folder), arguments.keep)
         print(f"seed {seed}; calls of a life: {campaign.calls}", flush=True)
-        for number in range(arguments.points):
-            point, found = campaign.run(seed + number, looks_at_disk=number % DISK_LOOKS_EVERY == 0)
-            effects[point.effect] += 1
-            if found:
+        if not campaign.can_lose_power:
+            print("no power is cut: there is no FUSE here", flush=True)
+        for tried in campaign.run_all(seed, arguments.points, arguments.jobs):
+            effects[tried.point.effect] += 1
+            hits += tried.was_hit
+            if tried.found:
                 failed += 1
-                print(f"--seed {seed + number} --points 1: {point}\n  " + "\n  ".join(found[:10]), flush=True)
-    print(f"{dict(effects)}, {campaign.hits} in the middle of what clients did, {len(INVARIANTS)} invariants, {time.monotonic() - started:.0f} s")
+                print(f"--seed {tried.seed} --points 1: {tried.point}\n  " + "\n  ".join(tried.found[:10]), flush=True)
+    print(f"{dict(effects)}, {hits} in the middle of what clients did, {len(INVARIANTS)} invariants, {time.monotonic() - started:.0f} s")
     print(f"{arguments.points - failed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -22,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 import planted_lives  # noqa: E402
+from lossy_mount import can_mount  # noqa: E402
 from planted_build import build_planted, patches  # noqa: E402
 
 IN_ROTATION = 6
@@ -40,6 +41,10 @@ class Bug:
     def read(path: pathlib.Path) -> "Bug":
         about = re.search(r"^Life: (\w+)\. Named by: (\w+)\.$", path.read_text(), re.MULTILINE)
         return Bug(int(path.name[:2]), path.stem[3:].replace("-", " "), about[1], about[2])
+
+    @property
+    def needs_power(self) -> bool:
+        return hasattr(getattr(planted_lives, self.life), "needs_power")
 
     def __str__(self) -> str:
         return f"{self.number:2} {self.name}"
@@ -103,6 +108,10 @@ def main() -> int:
     began = time.monotonic()
     build = build_planted(arguments.build_dir.resolve()).parent
     print(f"seed {seed}; built in {time.monotonic() - began:.0f} s", flush=True)
+    if not can_mount(build):
+        left_out = [bug for bug in bugs if bug.needs_power]
+        bugs = [bug for bug in bugs if not bug.needs_power]
+        print("left out, for there is no FUSE here to cut the power of: " + "; ".join(map(str, left_out)), flush=True)
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="sheaf-planted-") as folder:
         play = Play(build, pathlib.Path(folder), arguments.keep)

@@ -91,8 +91,9 @@ def build_planted(build: pathlib.Path) -> pathlib.Path:
     for source, text in sources.items():
         write_if_new(folder / "tree" / source, text)
     write_if_new(folder / "build.ninja", ninja_file(build, list(sources)))
-    if not (folder / "model_server").is_symlink():
-        (folder / "model_server").symlink_to("../model_server")
+    for beside in ("model_server", "lossy_mount"):
+        if not (folder / beside).is_symlink():
+            (folder / beside).symlink_to(f"../{beside}")
     # As ./dev build does: else what uses a precompiled header would be compiled anew each time.
     environment = {**os.environ, "CCACHE_SLOPPINESS": "pch_defines,time_macros,include_file_mtime,include_file_ctime"}
     done = subprocess.run(["ninja", "-C", folder], capture_output=True, text=True, env=environment)

@@ -6,10 +6,10 @@ import pathlib
 import threading
 import time
 
-import lossy_disk
 from history import Client, Gone
 from kill import Life, live_through
 from lives.nodes import NodesStage
+from lossy_mount import LossyMount
 from postgres_server import PostgresServer
 from stage import Stage, played, wait_until
 
@@ -104,25 +104,15 @@ def kill(stage: Stage) -> None:
     stage.read_all("anna")
 
 
-def on_a_lossy_disk(fails: int = 0, **options):
-    """As on a stage, and `cut_power` may be used. `fails`: which sync of a segment does, or none."""
+def on_a_lossy_disk(*disk_options: str, **options):
+    """As on a stage, and `stage.cut_power` may be used. `disk_options`: of lossy_mount."""
     def made(act):
         def life(build: pathlib.Path, folder: pathlib.Path, seed: int) -> list[str]:
-            log = folder / "undo"
-            log.mkdir(parents=True)
-            with environment(LD_PRELOAD=str(build / "lossy_disk.so"), SHEAF_LOSSY_ROOT=str(folder / "data"), SHEAF_LOSSY_LOG=str(log),
-                             SHEAF_LOSSY_FAILS=str(fails)):
-                return played(Stage(build, folder, seed, **options), act)
+            with LossyMount(build, folder, seed, "--loses-all", *disk_options) as disk:
+                return played(Stage(build, folder, seed, disk=disk, **options), act)
+        life.needs_power = True
         return life
     return made
-
-
-def cut_power(stage: Stage) -> None:
-    stage.history.mark("kill")
-    stage.server.kill()
-    lossy_disk.cut_power(stage.folder / "undo", stage.server.data)
-    os.environ["SHEAF_LOSSY_FAILS"] = "0"
-    stage.server.start()
 
 
 @on_a_lossy_disk(latency_s=0.05)
@@ -134,18 +124,18 @@ def power_loss(stage: Stage) -> None:
         wait_until(lambda: client.look(begun)["shown"]["counts"]["succeeded"] > 10)
         for _ in range(stage.dice.randint(1, 3)):
             client.create_anthropic(stage.items(20))
-    cut_power(stage)
+    stage.cut_power()
     stage.settle_all()
 
 
-@on_a_lossy_disk(latency_s=0.05, fails=3)
+@on_a_lossy_disk("--sync-fails", "3", "--of", ".seg", latency_s=0.05)
 def power_loss_after_a_failed_sync(stage: Stage) -> None:
     """The sync of some results fails; later the power goes."""
     stage.server.restart()
     with contextlib.suppress(Gone), stage.client() as client:
         begun = client.create_anthropic(stage.items(60))
         wait_until(lambda: client.look(begun)["shown"]["counts"]["succeeded"] > 30)
-    cut_power(stage)
+    stage.cut_power()
     stage.settle_all()
 
 
@@ -161,7 +151,7 @@ def power_loss_in_a_crowd(stage: Stage) -> None:
                 client.create_sail([item], None)
     for _ in range(6):
         in_threads([functools.partial(create, stage.items(4)) for _ in range(6)])
-        cut_power(stage)
+        stage.cut_power()
     stage.model.latency_s = 0.01
     stage.settle_all()
 

@@ -12,6 +12,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 from checker import check  # noqa: E402
 from history import Client, Gone, History  # noqa: E402
+from lossy_mount import LossyMount  # noqa: E402
 from sheaf_server import SheafServer  # noqa: E402
 from sink import Listener, Sink  # noqa: E402
 from wicked_model import WickedModel  # noqa: E402
@@ -25,7 +26,7 @@ class Stage:
     """Left with all stopped; `found` asks the checker."""
 
     def __init__(self, build: pathlib.Path, folder: pathlib.Path, seed: int, accounts=("anna",), limits: dict | None = None,
-                 model: dict | None = None, latency_s: float = 0.01) -> None:
+                 model: dict | None = None, latency_s: float = 0.01, disk: LossyMount | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.dice, self.history = folder, random.Random(seed), History(folder / "history.jsonl")
         self.trap = Listener(self.note_led_astray, "127.0.0.2")
@@ -37,7 +38,7 @@ class Stage:
         credential = f"credential-{self.dice.getrandbits(64):x}"
         os.environ[CREDENTIAL_VARIABLE] = credential
         self.history.secrets["the credential of the model server"] = credential
-        self.build, self.limits, self.names = build, limits or {}, accounts
+        self.build, self.limits, self.names, self.disk = build, limits or {}, accounts, disk
         self.model_settings = {"concurrency": 8, "attempts_max": ATTEMPTS_MAX, "retry_first_wait_ms": 20, "retry_wait_max_ms": 2000,
                                "answer_time_s": 1, "key_env": CREDENTIAL_VARIABLE} | (model or {})
 
@@ -75,7 +76,8 @@ class Stage:
         return [named | self.model_settings | {"name": "m"}, named | self.model_settings | CLIP_MODEL | {"name": "v"}]
 
     def settings(self) -> dict:
-        return {"log_level": "debug", "webhooks": {"allowed_networks": ["127.0.0.1/32"], "retry_waits_s": [0.1, 0.2, 0.3, 0.4, 0.5]}}
+        place = {"data": str(self.disk.path)} if self.disk else {}
+        return place | {"log_level": "debug", "webhooks": {"allowed_networks": ["127.0.0.1/32"], "retry_waits_s": [0.1, 0.2, 0.3, 0.4, 0.5]}}
 
     def note_led_astray(self, asked, _: bytes) -> None:
         self.history.mark("led_astray", by="a redirect", to=asked.path)
@@ -96,6 +98,12 @@ class Stage:
     def kill_and_start(self) -> None:
         self.history.mark("kill")
         self.server.kill()
+        self.server.start()
+
+    def cut_power(self) -> None:
+        self.history.mark("kill")
+        self.server.kill()
+        self.disk.cut_power()
         self.server.start()
 
     def add_webhook(self, account: str, dialect: str, path: str, shown) -> None:

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "clients.h"
-#include "lossy_disk.h"
 #include "machine.h"
 
 namespace sheaf::sim {

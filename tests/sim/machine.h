@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <random>
 
-#include "lossy_disk.h"
+#include "lossy_disk/lossy_disk.h"
 
 namespace sheaf::sim {
+
+using lossy_disk::LossyDisk;
 
 // What the system calls of this program see (system_calls.cpp).
 struct Machine {

@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace sheaf::sim {
+namespace lossy_disk {
 namespace {
 
 constexpr std::size_t kSector = 512;
@@ -285,14 +285,15 @@ void LossyDisk::lose_writes(const std::string& path, const File& file) {
                    static_cast<off_t>(change->offset));
     }
     // Often the disk had written nothing yet, or nearly all; sometimes some of it, in any order.
-    const unsigned kept_percent = std::array{0U, 50U, 90U}[random_() % 3];
+    const unsigned kept_percent = faults.loses_all ? 0U : std::array{0U, 50U, 90U}[random_() % 3];
     for (const Change& change : file.changes) {
         if (change.fate == Change::Fate::synced || happens(kept_percent)) apply(opened.fd(), change);
     }
 }
 
 void LossyDisk::lose_names(Directory& directory) {
-    for (std::size_t lost = random_() % (directory.changes.size() + 1); lost > 0; --lost) {
+    const std::size_t count = directory.changes.size();
+    for (std::size_t lost = faults.loses_all ? count : random_() % (count + 1); lost > 0; --lost) {
         const NameChange change = std::move(directory.changes.back());
         directory.changes.pop_back();
         switch (change.kind) {
@@ -328,4 +329,4 @@ void LossyDisk::lose_power() {
     is_dead_ = sync_has_failed_ = false;
 }
 
-}  // namespace sheaf::sim
+}  // namespace lossy_disk

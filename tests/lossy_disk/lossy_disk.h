@@ -11,7 +11,7 @@
 
 #include <sys/types.h>
 
-namespace sheaf::sim {
+namespace lossy_disk {
 
 // A disk whose power fails: what a directory's files and names would be without all that was not synced.
 //
@@ -37,6 +37,7 @@ public:
         std::uint64_t dies_at = 0;                // this call, and all after it, do nothing: 0: never
         std::uint64_t sync_fails_at = 0;          // the how-manieth sync
         std::optional<std::uint64_t> bytes_left;  // before the disk is full
+        bool loses_all = false;                   // that is not synced, instead of some of it
     };
     Faults faults;
     std::uint64_t calls() const { return calls_; }
@@ -123,4 +124,4 @@ private:
     bool keeps_all_;
 };
 
-}  // namespace sheaf::sim
+}  // namespace lossy_disk

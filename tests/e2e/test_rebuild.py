@@ -1,6 +1,7 @@
 """The index of a data directory is lost or damaged, and `sheaf fsck --repair` builds it anew: batches of every dialect and in
 every state are what they were, also when the repair itself is killed in the middle."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 import api
+from lossy_mount import LossyMount, can_mount
 from owner import Owner
 from sheaf_server import SheafServer
 
@@ -190,3 +192,40 @@ def test_a_repair_that_is_killed_in_the_middle_is_repeated(left, tmp_path, monke
             if when == count:
                 left.expect_all_as_before()
     assert killed > 2 * POINTS_OF_CALL, calls
+
+
+def forget_end(path: Path, count: int) -> None:
+    """Its last bytes are there, and no sync came after they were written: as a server leaves them that was killed before it."""
+    content = path.read_bytes()
+    with path.open("r+b") as file:
+        file.truncate(len(content) - count)
+        os.fsync(file.fileno())
+        file.seek(0, os.SEEK_END)
+        file.write(content[-count:])
+
+
+def test_what_a_repair_has_read_outlasts_the_power(build_dir, tmp_path):
+    if not can_mount(build_dir):
+        pytest.skip("there is no FUSE here")
+    with LossyMount(build_dir, tmp_path, 1, "--loses-all") as disk:
+        server = SheafServer(build_dir / "sheaf", tmp_path, models=MODELS, settings={"data": str(disk.path)}).start()
+        try:
+            owner = Owner(server)
+            batch = owner.create(20)
+            owner.wait_until_ended(batch)
+            results = owner.results(batch)
+            server.kill()
+            for path in sorted((server.data / "log").iterdir())[-1:] + sorted((server.data / "bodies").iterdir())[-1:]:
+                forget_end(path, 100)
+            for path in [*server.data.glob("index.db*"), *(server.data / "results").iterdir()]:
+                path.unlink()
+            mended = fsck(server, server.data, "--repair")
+            assert mended.returncode == 0, mended
+            disk.cut_power()
+            looked = fsck(server, server.data)
+            assert looked.returncode == 0 and "all is well" in looked.stdout, looked
+            owner.key = server.create_key("owner").key
+            server.start()
+            assert owner.results(batch) == results
+        finally:
+            server.kill()

@@ -210,7 +210,10 @@ void Life::lose_index() {
              [&](const core::Batch&) { return scheduler::layout_of(codec, seats_.front()->clock.now()); },
          .speaks = [](const core::Batch&) { return true; },
          .now = seats_.front()->clock.now()});
-    if (!repaired) witness_->found("accepted_means_durable", repaired.error().message);
+    if (!repaired) return witness_->found("accepted_means_durable", repaired.error().message);
+    if (!power_fails_ || dice_.happens(0.5)) return;
+    note("the power was lost after the repair");
+    disk_->lose_power();
 }
 
 void Life::start_again_later(Seat& seat) {

@@ -27,10 +27,10 @@ public:
     struct Allowance {
         bool clocks_jump = false;
         std::chrono::milliseconds jumps_back{0};  // of one clock, together
-        bool loses_index = false;               // and has it built anew, without keys and webhooks
-        bool loses_power = false;               // then a claim may be forgotten (store/item_queue.h)
-        std::chrono::milliseconds news{1'000};  // until every node knows that a batch is over
-        std::uint32_t extra_runs = 1;           // of one item: each crash, cut and jump may explain one
+        bool loses_index = false;                 // and has it built anew, without keys and webhooks
+        bool loses_power = false;                 // then a claim may be forgotten (store/item_queue.h)
+        std::chrono::milliseconds news{1'000};    // until every node knows that a batch is over
+        std::uint32_t extra_runs = 1;             // of one item: each crash, cut and jump may explain one
     };
     Allowance allowance;
 

@@ -442,7 +442,7 @@ Result<> Rebuild::settle(BatchRow row, bool was_lost) {
         const auto state = batch.end_reason == core::EndReason::expired     ? core::ItemState::expired
                            : batch.end_reason == core::EndReason::completed ? core::ItemState::failed
                                                                             : core::ItemState::canceled;
-        const auto at = batch.ended_at.value_or(batch.cancel_requested_at.value_or(how_->now));
+        const auto at = batch.ended_at.value_or(how_->now);
         done = run_sql(sql::kEndItems, row.first_key(), row.end_key(), state, at);
         if (!done) return done;
     }

@@ -56,6 +56,9 @@ private:
     Result<> look_again();
     // Whether it was.
     Result<bool> build_anew_if_damaged(const Listener& listener, const Repairs& how);
+    // What a server left in the cache of the system as it was killed is durable before an index says that it
+    // is there.
+    Result<> sync_what_is_there();
     Result<> mend_index(const Listener& listener);
     Result<> clear_leftovers(const Listener& listener);
     // Whether a server began meanwhile, where there was no lock to take.
@@ -231,6 +234,23 @@ Result<> SqliteUpkeep::clear_leftovers(const Listener& listener) {
     return done;
 }
 
+Result<> SqliteUpkeep::sync_what_is_there() {
+    for (const fs::path& directory : {paths_.log(), paths_.bodies()}) {
+        const auto sync = [&](const fs::path& path) -> Result<> {
+            const auto file = open_for_read(path);
+            if (!file) return {};  // the repair says what cannot be read
+            return disk_.sync(file->fd(), path.string());
+        };
+        if (const auto synced = each_name(directory, sync); !synced) return synced;
+    }
+    std::error_code ignored;
+    for (const fs::path& directory : {paths_.log(), paths_.bodies(), paths_.results()}) {
+        if (!fs::exists(directory, ignored)) continue;
+        if (const auto synced = disk_.sync_directory(directory); !synced) return synced;
+    }
+    return {};
+}
+
 Result<Checked> SqliteUpkeep::repair(const Listener& listener, const Repairs& how) {
     if (!lock_) {
         auto lock = lock_directory(paths_.root);
@@ -247,6 +267,7 @@ Result<Checked> SqliteUpkeep::repair(const Listener& listener, const Repairs& ho
         if (const auto taken = take_rebuilt_index(paths_, disk_); !taken)
             return std::unexpected(taken.error());
     }
+    if (const auto synced = sync_what_is_there(); !synced) return std::unexpected(synced.error());
     const auto built = build_anew_if_damaged(listener, how);
     if (!built) return std::unexpected(built.error());
     std::error_code ignored;

@@ -109,9 +109,9 @@ def main() -> int:
     build = build_planted(arguments.build_dir.resolve()).parent
     print(f"seed {seed}; built in {time.monotonic() - began:.0f} s", flush=True)
     if not can_mount(build):
-        left_out = [bug for bug in bugs if bug.needs_power]
+        for bug in filter(lambda bug: bug.needs_power, bugs):
+            print(f"{bug}: left out, for there is no FUSE here", flush=True)
         bugs = [bug for bug in bugs if not bug.needs_power]
-        print("left out, for there is no FUSE here to cut the power of: " + "; ".join(map(str, left_out)), flush=True)
     passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="sheaf-planted-") as folder:
         play = Play(build, pathlib.Path(folder), arguments.keep)

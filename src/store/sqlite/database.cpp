@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "store/sqlite/page_checks.h"
 #include "store/sqlite/statements.h"
 
 namespace sheaf::store {
@@ -53,12 +54,14 @@ void Rows::reset() {
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path& path, Mode mode,
                                                      Disk& disk) {
-    if (mode == Mode::look) return open_to_look(path, disk);
+    if (mode == Mode::look) return open_to_look(path, disk, checked_pages());
+    if (mode == Mode::look_past_checks) return open_to_look(path, disk, nullptr);
     sqlite3* handle = nullptr;
     const int code =
-        sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+        sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, checked_pages());
     std::unique_ptr<Connection> connection(new Connection(handle, disk));
     if (code != SQLITE_OK) return std::unexpected(connection->error(code));
+    if (mode == Mode::write) reserve_room_for_checks(handle);
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_busy_timeout(handle, kBusyTimeoutMs);
     const auto set = connection->execute(mode == Mode::write ? kWriterSettings : kReaderSettings);
@@ -79,14 +82,15 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path
 // Without a write-ahead log the file is all there is, and SQLite need not lock or make anything. With one its
 // frames are read into memory (an exclusive lock needs no shared file), and closing must neither copy them
 // into the database nor remove them.
-Result<std::unique_ptr<Connection>> Connection::open_to_look(const std::filesystem::path& path, Disk& disk) {
+Result<std::unique_ptr<Connection>> Connection::open_to_look(const std::filesystem::path& path, Disk& disk,
+                                                             const char* vfs) {
     std::error_code none;
     const auto log_bytes = std::filesystem::file_size(path.string() + "-wal", none);
     const bool has_log = !none && log_bytes > 0;
     const std::string name = has_log ? path.string() : uri_of(path) + "?immutable=1";
     const int flags = has_log ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
     sqlite3* handle = nullptr;
-    const int code = sqlite3_open_v2(name.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int code = sqlite3_open_v2(name.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, vfs);
     std::unique_ptr<Connection> connection(new Connection(handle, disk));
     connection->only_looks_ = true;
     if (code != SQLITE_OK) return std::unexpected(connection->error(code));
@@ -98,12 +102,14 @@ Result<std::unique_ptr<Connection>> Connection::open_to_look(const std::filesyst
 
 Result<std::unique_ptr<Connection>> Connection::copy_to(const std::filesystem::path& path, Disk& disk) {
     sqlite3* handle = nullptr;
-    const int opened = sqlite3_open_v2(
-        path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int opened =
+        sqlite3_open_v2(path.c_str(), &handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, checked_pages());
     std::unique_ptr<Connection> copy(new Connection(handle, disk));
     copy->only_looks_ = only_looks_;
     if (opened != SQLITE_OK) return std::unexpected(copy->error(opened));
     sqlite3_extended_result_codes(handle, 1);
+    check_copied_pages(handle_, handle);
     sqlite3_backup* const backup = sqlite3_backup_init(handle, "main", handle_, "main");
     if (backup == nullptr) return std::unexpected(copy->error(sqlite3_errcode(handle)));
     // In one step: between steps another process may write, and it would begin anew.
@@ -163,9 +169,18 @@ Result<sqlite3_stmt*> Connection::prepare(const char* sql) {
 }
 
 Error Connection::error(int code) {
-    const std::string message = fmt::format("the index: {} ({})", sqlite3_errmsg(handle_), code);
+    const std::string message =
+        code == SQLITE_IOERR_DATA
+            ? "a page of the index is not what was written; 'sheaf fsck --repair' builds it anew"
+            : fmt::format("the index: {} ({})", sqlite3_errmsg(handle_), code);
     // SQLite reports a wal-index that cannot grow as an I/O error; nothing was written then.
     if (code == SQLITE_IOERR_SHMSIZE) return {ErrorCode::no_space, message, {}};
+    const bool is_damaged =
+        code == SQLITE_IOERR_DATA || (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+    if (is_damaged) {
+        if (!only_looks_) disk_->mark_broken(message);
+        return {ErrorCode::corrupt, message, {}};
+    }
     switch (code & 0xff) {
         case SQLITE_FULL:
             return {ErrorCode::no_space, message, {}};
@@ -174,10 +189,6 @@ Error Connection::error(int code) {
         case SQLITE_NOMEM:
         case SQLITE_CANTOPEN:
             return {ErrorCode::unavailable, message, {}};
-        case SQLITE_CORRUPT:
-        case SQLITE_NOTADB:
-            if (!only_looks_) disk_->mark_broken(message);
-            return {ErrorCode::corrupt, message, {}};
         case SQLITE_IOERR:
             disk_->mark_broken(message);
             return {ErrorCode::unavailable, message, {}};

@@ -71,6 +71,8 @@ public:
         // For who holds the directory's lock: what is on the disk now, the write-ahead log included, without
         // changing a byte and without a shared file. Nothing may be written.
         look,
+        // The same, whatever the checksums of the pages say: for what can be saved of a damaged index.
+        look_past_checks,
     };
     // `disk` is told of failed syncs.
     static Result<std::unique_ptr<Connection>> open(const std::filesystem::path& path, Mode mode, Disk& disk);
@@ -131,7 +133,8 @@ public:
 
 private:
     Connection(sqlite3* handle, Disk& disk) : handle_(handle), disk_(&disk) {}
-    static Result<std::unique_ptr<Connection>> open_to_look(const std::filesystem::path& path, Disk& disk);
+    static Result<std::unique_ptr<Connection>> open_to_look(const std::filesystem::path& path, Disk& disk,
+                                                            const char* vfs);
     Result<sqlite3_stmt*> prepare(const char* sql);
 
     template <std::integral T>

@@ -1,5 +1,6 @@
 #include <sqlite3.h>
 
+#include "store/sqlite/page_checks.h"
 #include "store/sqlite/temporary_directory.h"
 #include "store/store_conformance.h"
 #include "store/stores.h"
@@ -37,7 +38,8 @@ SHEAF_STORE_CONFORMANCE(Sqlite, make_sqlite_under_test);
 // As the index was before the order in which items end was kept.
 void forget_ended_order(const std::filesystem::path& index) {
     sqlite3* db = nullptr;
-    CHECK(sqlite3_open(index.c_str(), &db) == SQLITE_OK, "the index opens");
+    CHECK(sqlite3_open_v2(index.c_str(), &db, SQLITE_OPEN_READWRITE, checked_pages()) == SQLITE_OK,
+          "the index opens");
     CHECK(sqlite3_exec(db, "DROP TABLE ended_order; DROP TABLE batch_records; PRAGMA user_version = 4",
                        nullptr, nullptr, nullptr) == SQLITE_OK,
           "the table is dropped");

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include "store/sqlite/page_checks.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/temporary_directory.h"
 #include "store/store_conformance.h"
@@ -87,7 +88,9 @@ protected:
 
     void sql(const std::string& statements) {
         sqlite3* handle = nullptr;
-        CHECK(sqlite3_open((data() / "index.db").c_str(), &handle) == SQLITE_OK, "the index opens");
+        CHECK(sqlite3_open_v2((data() / "index.db").c_str(), &handle, SQLITE_OPEN_READWRITE,
+                              checked_pages()) == SQLITE_OK,
+              "the index opens");
         char* why = nullptr;
         EXPECT_EQ(sqlite3_exec(handle, statements.c_str(), nullptr, nullptr, &why), SQLITE_OK) << why;
         sqlite3_close(handle);

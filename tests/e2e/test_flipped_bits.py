@@ -1,0 +1,86 @@
+"""A bit of a file is flipped while the server is down: whatever bit it is, clients are shown what they saw before, or an error, and
+never other bytes. Uploaded files have no checksums, and are left out; so is the write-ahead log, which a server empties when it ends."""
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import httpx
+import pytest
+
+from test_rebuild import Left, fsck, left  # noqa: F401
+
+SEED = int(os.environ.get("SHEAF_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
+FLIPS = int(os.environ.get("SHEAF_TEST_FLIPS", 25))
+KINDS = ("bodies", "index.db", "log", "results", "signing.key")
+CUT = (0, b"")  # the connection
+
+
+class Shown:
+    """What clients are shown, by what they ask: status and body."""
+
+    def __init__(self, left: Left) -> None:  # noqa: F811
+        self.left = left
+        self.keys = {"owner": left.owner.key, "videos": left.videos.key}
+        self.asked = [(owner, f"/sheaf/v1/batches/{batch}{what}") for batch, owner in left.ended.items()
+                      for what in ("", "/results", "/results?follow=true", "/receipt")]
+        self.before = self.now()
+        assert all(status == 200 for status, _ in self.before.values()), self.before
+
+    def client(self, owner: str) -> httpx.Client:
+        return httpx.Client(base_url=self.left.server.url, headers={"authorization": f"Bearer {self.keys[owner]}"}, trust_env=False, timeout=60)
+
+    def ask(self, owner: str, path: str) -> tuple[int, bytes]:
+        with self.client(owner) as client:
+            try:
+                answer = client.get(path)
+            except httpx.TransportError:
+                return CUT
+            return answer.status_code, answer.content
+
+    def now(self) -> dict[str, tuple[int, bytes]]:
+        return {path: self.ask(owner, path) for owner, path in self.asked}
+
+    def others(self) -> list[str]:
+        """What is shown now, as if it were right, and was not shown before."""
+        return [path for path, shown in self.now().items() if shown[0] == 200 and shown != self.before[path]]
+
+
+def flip_bit(path: Path, dice: random.Random) -> str:
+    content = bytearray(path.read_bytes())
+    at, bit = dice.randrange(len(content)), dice.randrange(8)
+    content[at] ^= 1 << bit
+    path.write_bytes(content)
+    return f"bit {bit} of byte {at} of {path}"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(420)
+def test_no_flipped_bit_is_served(left):  # noqa: F811
+    left.fold_log()
+    left.server.start()
+    shown = Shown(left)
+    left.server.kill()
+    left.fold_log()
+    shutil.rmtree(left.copy)
+    shutil.copytree(left.server.data, left.copy)
+    dice = random.Random(SEED)
+    wrong, noticed = [], set()
+    for number in range(FLIPS):
+        data = left.restore()
+        kind = KINDS[number % len(KINDS)]
+        files = [path for path in data.rglob("*") if path.is_file() and path.stat().st_size > 0 and path.relative_to(data).parts[0] == kind]
+        what = flip_bit(dice.choice(files), dice)
+        try:
+            left.server.start()
+        except AssertionError:
+            noticed.add(kind)
+            continue
+        if others := shown.others():
+            wrong.append(f"{what}: {others}")
+        left.server.kill()
+        if fsck(left.server, data).returncode != 0:
+            noticed.add(kind)
+    assert not wrong, f"SHEAF_TEST_SEED={SEED}:\n" + "\n".join(wrong)
+    assert "results" in noticed, "elsewhere a bit may be of what nobody needs any more"

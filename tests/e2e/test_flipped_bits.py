@@ -12,7 +12,7 @@ import pytest
 from test_rebuild import Left, fsck, left  # noqa: F401
 
 SEED = int(os.environ.get("SHEAF_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
-FLIPS = int(os.environ.get("SHEAF_TEST_FLIPS", 25))
+FLIPS = int(os.environ.get("SHEAF_TEST_FLIPS", 15))
 KINDS = ("bodies", "index.db", "log", "results", "signing.key")
 CUT = (0, b"")  # the connection
 

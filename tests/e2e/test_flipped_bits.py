@@ -1,5 +1,5 @@
 """A bit of a file is flipped while the server is down: whatever bit it is, clients are shown what they saw before, or an error, and
-never other bytes. Uploaded files have no checksums, and are left out; so is the write-ahead log, which a server empties when it ends."""
+never other bytes. Uploaded files have no checksums, and are left out."""
 
 import os
 import random
@@ -47,12 +47,12 @@ class Shown:
         return [path for path, shown in self.now().items() if shown[0] == 200 and shown != self.before[path]]
 
 
-def flip_bit(path: Path, dice: random.Random) -> str:
+def flip_bit(path: Path, dice: random.Random, below: int | None = None) -> str:
     content = bytearray(path.read_bytes())
-    at, bit = dice.randrange(len(content)), dice.randrange(8)
+    at, bit = dice.randrange(below or len(content)), dice.randrange(8)
     content[at] ^= 1 << bit
     path.write_bytes(content)
-    return f"bit {bit} of byte {at} of {path}"
+    return f"bit {bit} of byte {at} of {path.name}"
 
 
 @pytest.mark.long
@@ -84,3 +84,17 @@ def test_no_flipped_bit_is_served(left):  # noqa: F811
             noticed.add(kind)
     assert not wrong, f"SHEAF_TEST_SEED={SEED}:\n" + "\n".join(wrong)
     assert "results" in noticed, "elsewhere a bit may be of what nobody needs any more"
+
+
+def test_no_write_ahead_log_that_has_lost_commits_is_taken_over(left):  # noqa: F811
+    dice = random.Random(SEED)
+    log = left.server.data / "index.db-wal"
+    for _ in range(4):
+        left.restore()
+        what = flip_bit(log, dice, below=log.stat().st_size // 2)
+        with pytest.raises(AssertionError, match="lost commits.*sheaf fsck --repair"):
+            left.server.start()
+            pytest.fail(f"SHEAF_TEST_SEED={SEED}: it starts with {what} flipped")
+    mended = fsck(left.server, left.server.data, "--repair")
+    assert mended.returncode == 0, mended
+    left.expect_all_as_before()

@@ -156,6 +156,19 @@ Result<bool> Connection::empty_log() {
     return code == SQLITE_OK;
 }
 
+std::optional<CommitMark> Connection::log_end() {
+    sqlite3_file* log = nullptr;
+    const int code =
+        sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+    CommitMark mark{.frames = static_cast<std::uint64_t>(log_pages_)};
+    // https://www.sqlite.org/fileformat2.html#walformat
+    constexpr sqlite3_int64 kSaltsAt = 16;
+    if (code != SQLITE_OK || log == nullptr || log->pMethods == nullptr ||
+        log->pMethods->xRead(log, &mark.salts, sizeof mark.salts, kSaltsAt) != SQLITE_OK)
+        return std::nullopt;
+    return mark;
+}
+
 Result<sqlite3_stmt*> Connection::prepare(const char* sql) {
     sqlite3_stmt*& statement = statements_[sql];
     if (statement == nullptr) {

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "store/sqlite/commit_marks.h"
 #include "store/sqlite/disk.h"
 
 namespace sheaf::store {
@@ -127,6 +128,8 @@ public:
     Result<bool> empty_log();
     // Pages in the write-ahead log after the last commit.
     int log_pages() const { return log_pages_; }
+    // Where the write-ahead log ends after a commit, before anyone may have begun to fill it anew.
+    std::optional<CommitMark> log_end();
     // What a result code of SQLite means to our callers. A failed sync or write breaks the disk; so does a
     // damaged index, unless it was opened to look.
     Error error(int code);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "store/sqlite/commit_marks.h"
 #include "store/sqlite/directory_lock.h"
 #include "store/sqlite/half_made.h"
 #include "store/sqlite/index_rebuild.h"
@@ -130,6 +131,13 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
                     fmt::format("the index of {0} is missing, and there are batches: 'sheaf fsck --repair "
                                 "--data {0}' builds it anew",
                                 paths.root.string()));
+    const auto lost = find_lost_commits(paths);
+    if (!lost) return std::unexpected(lost.error());
+    if (*lost)
+        return fail(ErrorCode::corrupt,
+                    fmt::format("the write-ahead log of the index of {0} has lost commits: {1}; 'sheaf fsck "
+                                "--repair --data {0}' builds the index anew",
+                                paths.root.string(), **lost));
     auto gate = RemovalGate::open(paths.root);
     if (!gate) return std::unexpected(gate.error());
     if (const auto made = make_index_files(paths, *disk); !made) return std::unexpected(made.error());

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "store/sqlite/commit_marks.h"
 #include "store/sqlite/statements.h"
 #include "store/sqlite/wal_check.h"
 
@@ -37,10 +38,13 @@ std::string Inspection::name_of(const fs::path& path) const {
 }
 
 Result<bool> check_integrity(Connection& db, const Paths& paths, const Listener& listener) {
-    const auto log = check_wal(paths.index().string() + "-wal");
+    const auto log = look_at_wal(paths.index().string() + "-wal");
     if (!log) return std::unexpected(log.error());
-    if (*log) listener.found({Fault::index_log_damaged, **log});
-    bool is_sound = !*log;
+    const auto lost = find_lost_commits(paths);
+    if (!lost) return std::unexpected(lost.error());
+    const auto damage = *lost || !*log ? *lost : (*log)->damage;
+    if (damage) listener.found({Fault::index_log_damaged, *damage});
+    bool is_sound = !damage;
     // SQLite reads zeros where the last page is cut short; its log may have the whole of it.
     std::error_code ignored;
     auto pages = db.query("PRAGMA page_size");

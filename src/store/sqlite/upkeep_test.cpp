@@ -303,6 +303,28 @@ TEST_F(UpkeepCheck, ADamagedWriteAheadLogIsFoundWhereverItIs) {
     EXPECT_EQ(check(), Told{});
 }
 
+TEST_F(UpkeepCheck, NobodyTakesOverAWriteAheadLogThatHasLostCommits) {
+    fill();
+    leave_as_if_killed();
+    const fs::path path = data() / "index.db-wal";
+    const std::string whole = contents(path);
+    const std::size_t frame = 4096 + 24;
+    for (const std::size_t at : {5UZ, 20UZ, 32UZ + 9, 32UZ + 300, 32UZ + 2 * frame + 4000,
+                                 32UZ + (whole.size() / frame / 2) * frame}) {
+        flip_bit(path, at);
+        const std::string damaged = contents(path);
+        for (const bool exclusive : {true, false}) {
+            const auto opened = open_sqlite_store({.directory = data(), .exclusive = exclusive});
+            ASSERT_FALSE(opened) << at;
+            EXPECT_TRUE(opened.error().message.contains("sheaf fsck --repair")) << opened.error().message;
+        }
+        EXPECT_TRUE(contents(path) == damaged) << at;
+        write_whole(path, whole);
+    }
+    open();
+    EXPECT_EQ(line(small, 0), line_of(small.id().item(0)));
+}
+
 TEST_F(UpkeepCheck, NobodyBeginsANewIndexWhereThereAreBatches) {
     fill();
     close();

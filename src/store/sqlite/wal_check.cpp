@@ -49,44 +49,49 @@ private:
 
 }  // namespace
 
-Result<std::optional<std::string>> check_wal(const std::filesystem::path& path) {
+Result<std::optional<WalOnDisk>> look_at_wal(const std::filesystem::path& path) {
     const auto file = open_for_read(path);
     if (!file && file.error().code == ErrorCode::not_found) return std::nullopt;
     if (!file) return std::unexpected(file.error());
     const auto size = size_of(file->fd());
     if (!size) return std::unexpected(size.error());
-    if (*size < kHeaderBytes) return std::nullopt;
-    std::array<char, kHeaderBytes> header{};
-    if (const auto got = read_at(file->fd(), header.data(), header.size(), 0); !got)
+    if (*size < kHeaderBytes + kFrameHeaderBytes) return std::nullopt;
+    std::array<char, kHeaderBytes + kFrameHeaderBytes> start{};
+    if (const auto got = read_at(file->fd(), start.data(), start.size(), 0); !got)
         return std::unexpected(got.error());
-    const std::uint32_t magic = big_endian(header.data());
-    const std::uint32_t page_bytes = big_endian(header.data() + 8);
+    const std::uint32_t magic = big_endian(start.data());
+    const std::uint32_t page_bytes = big_endian(start.data() + 8);
     Sums sums((magic & 1U) != 0);
-    sums.add({header.data(), 24});
+    sums.add({start.data(), 24});
     const bool sound = (magic & ~1U) == kMagic && page_bytes >= 512 && page_bytes <= kPageBytesMax &&
-                       sums.are(header.data() + 24);
-    // A file of zeros or a first header that is not whole was never synced.
-    if (!sound)
-        return *size > kHeaderBytes ? std::optional<std::string>("its header is damaged") : std::nullopt;
-
-    const std::string salts(header.data() + 16, 8);
+                       sums.are(start.data() + 24);
+    WalOnDisk log;
+    if (!sound) {
+        // The first frame has the same; both are zeros where a crash came before any sync.
+        std::memcpy(&log.salts, start.data() + kHeaderBytes + 8, sizeof log.salts);
+        log.damage = "its header is damaged";
+        return log;
+    }
+    std::memcpy(&log.salts, start.data() + 16, sizeof log.salts);
+    const std::string salts(start.data() + 16, 8);
     std::string frame(kFrameHeaderBytes + page_bytes, '\0');
-    std::optional<std::uint64_t> damaged;
-    for (std::uint64_t at = kHeaderBytes, number = 1; at + frame.size() <= *size;
-         at += frame.size(), ++number) {
+    bool is_read = true;
+    for (std::uint64_t at = kHeaderBytes; at + frame.size() <= *size; at += frame.size()) {
         if (const auto got = read_at(file->fd(), frame.data(), frame.size(), at); !got)
             return std::unexpected(got.error());
         const bool is_ours = std::string_view(frame).substr(8, 8) == salts;
-        if (damaged) {
+        if (is_read) {
+            sums.add(std::string_view(frame).substr(0, 8));
+            sums.add(std::string_view(frame).substr(kFrameHeaderBytes));
+            is_read = is_ours && sums.are(frame.data() + 16);
+            log.frames += is_read;
+        } else if (is_ours) {
             // Whatever was written behind it was once read, and is not any more.
-            if (is_ours) return fmt::format("frame {} is damaged, and others follow", *damaged);
-            continue;
+            log.damage = fmt::format("frame {} is damaged, and others follow", log.frames + 1);
+            break;
         }
-        sums.add(std::string_view(frame).substr(0, 8));
-        sums.add(std::string_view(frame).substr(kFrameHeaderBytes));
-        if (!is_ours || !sums.are(frame.data() + 16)) damaged = number;
     }
-    return std::nullopt;
+    return log;
 }
 
 }  // namespace sheaf::store

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "store/sqlite/commit_marks.h"
 #include "store/sqlite/statements.h"
 
 namespace sheaf::store {
@@ -102,12 +103,14 @@ Result<> Writer::try_group(const std::vector<Work*>& group) {
     const auto set = set_durability(all_lazy ? Durability::lazy : Durability::synced);
     if (!set) return set;
     Tx tx(*connection_, *lines_, *bodies_, *cache_);
+    int pages_before = 0;
     auto done = connection_->command(sql::kBegin);
     if (!done) return done;
     done = apply_all(group, tx);
     if (done) done = write_logs(tx);
     if (done) {
         cache_->commit_begins();
+        pages_before = connection_->log_pages();
         done = connection_->commit();
         cache_->commit_ended(done ? tx.committed_ : BatchChanges{});
     }
@@ -117,6 +120,8 @@ Result<> Writer::try_group(const std::vector<Work*>& group) {
         bodies_->abandon();
         return done;
     }
+    // A transaction that has changed nothing is not synced.
+    if (!all_lazy && connection_->log_pages() != pages_before) durable_ = connection_->log_end();
     lines_->keep();
     bodies_->keep();
     if (tx.has_erased_ && !erased_at_) erased_at_ = SteadyClock::now();
@@ -153,6 +158,8 @@ Result<> Writer::apply_all(const std::vector<Work*>& group, Tx& tx) {
 
 Result<> Writer::write_logs(Tx& tx) {
     const std::pair<Stream, SegmentLog*> logs[] = {{Stream::lines, lines_}, {Stream::bodies, bodies_}};
+    SegmentLog* const first = lines_->has_pending() ? lines_ : bodies_;
+    if (durable_ && first->has_pending()) first->note({0, kCommitMark}, pack_mark(*durable_));
     for (const auto& [stream, log] : logs) {
         if (!log->has_pending()) continue;
         const auto noted =

@@ -105,6 +105,7 @@ private:
     // left some.
     std::optional<std::chrono::steady_clock::time_point> erased_at_ = SteadyClock::now();
     Durability durability_ = Durability::synced;  // of the connection's next commit
+    std::optional<CommitMark> durable_;           // how far the write-ahead log is
 
     std::mutex mutex_;
     std::condition_variable changed_;

@@ -69,9 +69,14 @@ void Witness::saw_states(Known& known, const core::Batch& batch, Time asked_at) 
                                     before.state == core::BatchState::running &&
                                     batch.state == core::BatchState::accepted;
         const bool went_back = batch.state < before.state && !forgot_a_claim;
-        const bool lost_some =
-            batch.counts.succeeded < before.counts.succeeded || batch.counts.failed < before.counts.failed ||
-            batch.counts.canceled < before.counts.canceled || batch.counts.expired < before.counts.expired;
+        // Which items were canceled before their batch expired no record says.
+        const bool forgot_the_canceled = allowance.loses_index &&
+                                         batch.end_reason == core::EndReason::expired &&
+                                         batch.cancel_requested_at;
+        const bool lost_some = batch.counts.succeeded < before.counts.succeeded ||
+                               batch.counts.failed < before.counts.failed ||
+                               (batch.counts.canceled < before.counts.canceled && !forgot_the_canceled) ||
+                               batch.counts.expired < before.counts.expired;
         const bool changed_at_the_end =
             has_ended(before) && (batch.counts != before.counts || batch.end_reason != before.end_reason ||
                                   batch.usage != before.usage || batch.ended_at != before.ended_at);

@@ -28,7 +28,7 @@ def test_nothing_is_lost_at_a_kill_point(build_dir, tmp_path, monkeypatch, first
     monkeypatch.setenv("ASAN_OPTIONS", os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
     is_quick = first >= WITH_SANITIZERS and (RELEASE / "sheaf").exists() and (RELEASE / "model_server").exists()
     campaign = Campaign(RELEASE if is_quick else build_dir.resolve(), tmp_path)
-    tried = list(campaign.run_all(SEED + first, POINTS_OF_TEST, jobs=1))
+    tried = list(campaign.run_all(SEED + first, POINTS_OF_TEST, jobs=2 if is_quick else 1))
     broken = [f"./dev kill --seed {point.seed} --points 1: {point.point}: {what}" for point in tried for what in point.found]
     assert not broken, "\n".join(broken)
     assert sum(point.was_hit for point in tried) >= POINTS_OF_TEST / 3, "nothing was injected"

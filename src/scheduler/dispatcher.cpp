@@ -55,12 +55,16 @@ async::Task<void> Dispatcher::run() {
     housekeeping_.spawn(finisher_.run());
     housekeeping_.spawn(renew_leases());
     for (auto& [name, model] : *parts_.models) model.backend->on_wider_window([this] { bell_.ring(); });
+    auto look_at = SteadyClock::now();
     while (!stopping_) {
-        if (store_changed_.exchange(false)) co_await refresh();
+        // Also while the bell rings all the time: nobody may have told us of what other nodes did.
+        if (store_changed_.exchange(false) || SteadyClock::now() >= look_at) {
+            look_at = SteadyClock::now() + kLookEvery;
+            co_await refresh();
+        }
         drop_ended();
         fill_slots();
-        const auto idle = idle_time(SteadyClock::now());
-        if (!co_await bell_.wait_for(idle) && idle == kLookEvery) store_changed_ = true;
+        co_await bell_.wait_for(idle_time(SteadyClock::now(), look_at));
     }
     stopped_ = true;
     bell_.ring();
@@ -184,8 +188,8 @@ std::uint32_t Dispatcher::launch(ActiveBatch& active, Model& model, std::uint32_
     return launched;
 }
 
-std::chrono::milliseconds Dispatcher::idle_time(SteadyTime now) const {
-    auto first = now + kLookEvery;
+std::chrono::milliseconds Dispatcher::idle_time(SteadyTime now, SteadyTime look_at) const {
+    auto first = look_at;
     for (auto& [name, model] : *parts_.models) {
         if (const auto straggler = next_straggler(model)) first = std::min(first, straggler->late_at);
     }

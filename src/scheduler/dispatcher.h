@@ -118,7 +118,7 @@ private:
     std::vector<Candidate> candidates_for(const Model& model, SteadyTime now,
                                           const std::set<BatchId>& idle) const;
     // Until when nothing happens by itself.
-    std::chrono::milliseconds idle_time(SteadyTime now) const;
+    std::chrono::milliseconds idle_time(SteadyTime now, SteadyTime look_at) const;
     Placement placement_of(const Model& model, SteadyTime now) const;
     // Batch items that the model may take on now.
     std::uint32_t free_slots(const Model& model) const;

@@ -244,6 +244,21 @@ TEST_F(DispatcherTest, ACancelLetsWhatRunsFinish) {
     EXPECT_EQ(fake->seen.size(), 4U);
 }
 
+TEST_F(DispatcherTest, ABusyOneSeesWhatOthersSubmittedThoughNobodyTellsIt) {
+    fake->delay = 10ms;
+    run([&]() -> async::Task<void> {
+        const BatchId busy = submit(std::vector<std::string>(5'000, "x"));
+        dispatcher->wake();
+        while (fake->running < 4) co_await async::sleep_for(1ms);
+        const BatchId others = submit({"y"});
+        co_await until_ended(others);
+        EXPECT_NE(find(busy).state, core::BatchState::ended);
+        EXPECT_TRUE(store->batches().apply(busy, core::BatchEvent::cancel_requested, clock.now()));
+        dispatcher->wake();
+        co_await until_ended(busy);
+    });
+}
+
 TEST_F(DispatcherTest, AnExpiredBatchFreesItsSlots) {
     fake->delay = 1h;
     BatchId id;

@@ -299,11 +299,12 @@ Result<> Rebuild::forget_batch(const BatchGone& gone) {
         if (done) done = run_sql(statement, first, end);
     }
     if (done) done = run_sql(sql::kRemoveFilesOfBatch, IdBytes(gone.batch), how_->now);
-    if (done && gone.archived_at) done = run_sql(sql::kFoundArchived, gone.row, *gone.archived_at);
     for (const Stream stream : {Stream::lines, Stream::bodies}) {
         if (done) done = run_sql(sql::kDeleteRecord, gone.row, stream);
     }
-    if (gone.archived_at) return done;
+    // How it ended only its row can say: one that is made of its head would begin again.
+    if (done && gone.archived_at && (*row)->batch.state == core::BatchState::ended)
+        return run_sql(sql::kFoundArchived, gone.row, *gone.archived_at);
     for (const char* const statement : {sql::kDeleteShared, sql::kDeleteBatch}) {
         if (done) done = run_sql(statement, gone.row);
     }

@@ -74,10 +74,12 @@ std::vector<std::string> live(std::uint64_t seed, const Scratch& scratch, const 
 Tally live_all(const Options& options, unsigned job) {
     const Scratch scratch;
     Tally tally;
-    for (std::uint64_t i = job; i < options.lives; i += options.jobs) {
-        const auto findings = live(options.seed + i, scratch, options);
+    // Neighbours, for every other one is shorter.
+    const std::uint64_t end = options.seed + options.lives * (job + 1) / options.jobs;
+    for (std::uint64_t seed = options.seed + options.lives * job / options.jobs; seed < end; ++seed) {
+        const auto findings = live(seed, scratch, options);
         ++(findings.empty() ? tally.passed : tally.failed);
-        for (const std::string& finding : findings) fmt::print("seed {}: {}\n", options.seed + i, finding);
+        for (const std::string& finding : findings) fmt::print("seed {}: {}\n", seed, finding);
         if (!findings.empty()) (void)std::fflush(stdout);
     }
     return tally;

@@ -31,10 +31,14 @@ class LossyMount:
         deadline = time.monotonic() + MOUNTED_WITHIN_S
         while not self.path.is_mount():
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                self.process.wait()
                 raise AssertionError("lossy_mount did not mount")
             time.sleep(0.005)
 
     def end(self) -> None:
+        if self.process.poll() is not None:
+            return  # it could not be mounted, and that was said
         self.process.terminate()
         if code := self.process.wait(ENDS_WITHIN_S):
             raise AssertionError(f"lossy_mount ended with {code}")

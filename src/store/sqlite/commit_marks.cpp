@@ -1,7 +1,10 @@
 #include "store/sqlite/commit_marks.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
+#include <map>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -15,39 +18,30 @@
 namespace sheaf::store {
 namespace {
 
-// The furthest of those in one segment that are of this filling of the log; no value: it has no marks at all.
-Result<std::optional<std::uint64_t>> furthest_in(const std::filesystem::path& path, std::int64_t number,
-                                                 std::uint64_t salts) {
-    std::optional<std::uint64_t> furthest;
-    const auto look = [&](const FoundRecord& record) -> Result<> {
-        if (record.name.ordinal != kCommitMark) return {};
-        const auto bytes = record.read();
-        if (!bytes) return std::unexpected(bytes.error());
-        const auto mark = unpack_mark(*bytes);
-        if (!mark) return {};
-        furthest = std::max(furthest.value_or(0), mark->salts == salts ? mark->frames : 0);
-        return {};
-    };
-    if (const auto scanned = scan_segment(path, number, look); !scanned)
-        return std::unexpected(scanned.error());
-    return furthest;
-}
+// As many of the newest segments are looked at: a group of commits leaves one in each log that it writes.
+constexpr std::size_t kSegmentsLookedAt = 2;
 
-// In the newest segment that has any: a group of commits that begins a segment leaves one there.
-Result<std::uint64_t> furthest_in_log(const std::filesystem::path& directory, std::uint64_t salts) {
+// By the salts of a filling of the log: how far it was durable.
+using Furthest = std::map<std::uint64_t, std::uint64_t>;
+
+// What cannot be read has no marks.
+void look_for_marks(const std::filesystem::path& directory, Furthest& furthest) {
     std::vector<std::pair<std::int64_t, std::filesystem::path>> segments;
-    const auto listed = each_name(directory, [&](const std::filesystem::path& path) -> Result<> {
+    (void)each_name(directory, [&](const std::filesystem::path& path) -> Result<> {
         if (const auto number = SegmentLog::number_of(path)) segments.emplace_back(*number, path);
         return {};
     });
-    if (!listed) return std::unexpected(listed.error());
     std::ranges::sort(segments, std::greater{});
+    segments.resize(std::min(segments.size(), kSegmentsLookedAt));
     for (const auto& [number, path] : segments) {
-        const auto furthest = furthest_in(path, number, salts);
-        if (!furthest) return std::unexpected(furthest.error());
-        if (*furthest) return **furthest;
+        (void)scan_segment(path, number, [&](const FoundRecord& record) -> Result<> {
+            if (record.name.ordinal != kCommitMark) return {};
+            const auto bytes = record.read();
+            const auto mark = bytes ? unpack_mark(*bytes) : std::nullopt;
+            if (mark) furthest[mark->salts] = std::max(furthest[mark->salts], mark->frames);
+            return {};
+        });
     }
-    return 0;
 }
 
 }  // namespace
@@ -70,21 +64,21 @@ std::optional<CommitMark> unpack_mark(std::string_view bytes) {
 
 Result<std::optional<std::string>> find_lost_commits(const Paths& paths) {
     const std::string path = paths.index().string() + "-wal";
+    std::error_code none;
+    if (std::filesystem::file_size(path, none) == 0 || none) return std::nullopt;
+    // The marks first: what they count was there before them.
+    Furthest furthest;
+    for (const auto& directory : {paths.log(), paths.bodies()}) look_for_marks(directory, furthest);
     const auto log = look_at_wal(path);
     if (!log) return std::unexpected(log.error());
-    if (!*log) return std::nullopt;
-    std::uint64_t durable = 0;
-    for (const auto& directory : {paths.log(), paths.bodies()}) {
-        const auto furthest = furthest_in_log(directory, (*log)->salts);
-        if (!furthest) return std::unexpected(furthest.error());
-        durable = std::max(durable, *furthest);
-    }
-    if (durable <= (*log)->frames) return std::nullopt;
+    if (!*log || furthest[(*log)->salts] <= (*log)->frames) return std::nullopt;
     // A server that fills its log anew writes over the frames that were looked at.
     const auto again = look_at_wal(path);
     if (!again) return std::unexpected(again.error());
-    if (!*again || (*again)->salts != (*log)->salts) return std::nullopt;
-    return fmt::format("frame {} is damaged, and {} were written", (*log)->frames + 1, durable);
+    if (!*again || (*again)->salts != (*log)->salts || furthest[(*again)->salts] <= (*again)->frames)
+        return std::nullopt;
+    return fmt::format("frame {} is damaged, and {} were written", (*again)->frames + 1,
+                       furthest[(*again)->salts]);
 }
 
 }  // namespace sheaf::store

@@ -11,6 +11,7 @@ namespace sheaf::store {
 namespace {
 
 constexpr int kBusyTimeoutMs = 20'000;
+constexpr sqlite3_int64 kPageBytes = 4'096;  // what SQLite makes
 
 constexpr const char* kWriterSettings =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
@@ -160,11 +161,13 @@ std::optional<CommitMark> Connection::log_end() {
     sqlite3_file* log = nullptr;
     const int code =
         sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+    if (code != SQLITE_OK || log == nullptr || log->pMethods == nullptr || log_pages_ == 0)
+        return std::nullopt;
+    // The salts of the very frame: https://www.sqlite.org/fileformat2.html#walformat
+    constexpr sqlite3_int64 kHeaderBytes = 32, kFrameHeaderBytes = 24, kSaltsAt = 8;
+    const sqlite3_int64 frame = kHeaderBytes + (log_pages_ - 1) * (kFrameHeaderBytes + kPageBytes);
     CommitMark mark{.frames = static_cast<std::uint64_t>(log_pages_)};
-    // https://www.sqlite.org/fileformat2.html#walformat
-    constexpr sqlite3_int64 kSaltsAt = 16;
-    if (code != SQLITE_OK || log == nullptr || log->pMethods == nullptr ||
-        log->pMethods->xRead(log, &mark.salts, sizeof mark.salts, kSaltsAt) != SQLITE_OK)
+    if (log->pMethods->xRead(log, &mark.salts, sizeof mark.salts, frame + kSaltsAt) != SQLITE_OK)
         return std::nullopt;
     return mark;
 }

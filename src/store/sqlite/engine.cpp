@@ -132,8 +132,9 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
                                 "--data {0}' builds it anew",
                                 paths.root.string()));
     const auto lost = find_lost_commits(paths);
-    if (!lost) return std::unexpected(lost.error());
-    if (*lost)
+    // Beside a server the log may go while it is looked at.
+    if (!lost && options.exclusive) return std::unexpected(lost.error());
+    if (lost && *lost)
         return fail(ErrorCode::corrupt,
                     fmt::format("the write-ahead log of the index of {0} has lost commits: {1}; 'sheaf fsck "
                                 "--repair --data {0}' builds the index anew",

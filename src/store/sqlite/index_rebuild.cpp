@@ -541,10 +541,21 @@ Result<> keep_old_index(const Paths& paths, Disk& disk, Timestamp now) {
     return disk.sync_directory(paths.root);
 }
 
+// What can be saved of the damaged index, where there is one that can be opened.
+Result<> salvage(const Paths& paths, Disk& disk, Connection& fresh, Connection::Mode mode,
+                 Result<> (*rows)(Connection& damaged, Connection& fresh)) {
+    std::error_code ignored;
+    if (!fs::exists(paths.index(), ignored)) return {};
+    const auto opened = Connection::open(paths.index(), mode, disk);
+    const auto version = opened ? schema_version(**opened) : std::unexpected(opened.error());
+    if (!version)
+        return version.error().code == ErrorCode::corrupt ? Result<>{} : std::unexpected(version.error());
+    return *version == 0 ? Result<>{} : rows(**opened, fresh);
+}
+
 }  // namespace
 
-Result<> rebuild_index(const Paths& paths, Disk& disk, std::unique_ptr<Connection> damaged,
-                       const Repairs& how, const Listener& listener) {
+Result<> rebuild_index(const Paths& paths, Disk& disk, const Repairs& how, const Listener& listener) {
     const fs::path path = growing_index(paths);
     for (const char* const suffix : {"", "-wal", "-shm"}) {
         if (const auto gone = disk.remove(path.string() + suffix); !gone) return gone;
@@ -558,13 +569,16 @@ Result<> rebuild_index(const Paths& paths, Disk& disk, std::unique_ptr<Connectio
         if (!db) return std::unexpected(db.error());
         auto done = migrate(**db);
         if (done) done = (*db)->command(sql::kBegin);
-        if (done && damaged != nullptr) done = salvage_rows(*damaged, **db);
+        if (done) done = salvage(paths, disk, **db, Connection::Mode::look, salvage_rows);
         if (done) done = (*db)->execute(sql::kDropUnsound);
         if (done) done = Rebuild(paths, disk, **db, how, listener).run();
+        // Of pages whose checks do not fit: a key with a flipped bit is worth more than none.
+        if (done)
+            done = salvage(paths, disk, **db, Connection::Mode::look_past_checks, salvage_what_is_missing);
+        if (done) done = (*db)->execute(sql::kDropUnsound);
         if (done) done = (*db)->command(sql::kCommit);
         if (!done) return done;
     }
-    damaged.reset();
     std::error_code ignored;
     if (fs::exists(path.string() + "-wal", ignored))
         return fail(ErrorCode::unavailable, "the new index could not be brought into one file");

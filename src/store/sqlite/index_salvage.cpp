@@ -157,6 +157,14 @@ private:
 
 }  // namespace
 
+Result<> salvage_what_is_missing(Connection& damaged, Connection& fresh) {
+    for (const char* const table :
+         {"api_keys", "webhooks", "assets", "uploads", "chunks", "files", "file_parts", "file_uploads"}) {
+        if (const auto done = Salvage(damaged.raw(), fresh.raw(), table).run(); !done) return done;
+    }
+    return {};
+}
+
 Result<> salvage_rows(Connection& damaged, Connection& fresh) {
     for (const std::string& table : tables_of(fresh.raw())) {
         if (const auto done = Salvage(damaged.raw(), fresh.raw(), table).run(); !done) return done;

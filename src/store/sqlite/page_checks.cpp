@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "base/hash.h"
 
@@ -17,27 +18,30 @@ constexpr int kCheckBytes = sizeof(std::uint32_t);
 // Of a database: https://www.sqlite.org/fileformat.html#the_database_header
 constexpr std::string_view kMagic = "SQLite format 3\0"sv;
 constexpr int kHeaderBytes = 100;
+constexpr int kPageBytesAt = 16;
 constexpr int kReservedAt = 20;
 constexpr int kPageBytesMin = 512;
-// Ours among the numbers of file controls: sets whether pages have checks, or tells where the given is below
-// 0.
-constexpr int kHaveChecks = 0x53484601;
+constexpr int kPageBytesMax = 65'536;
+// Ours among the numbers of file controls: tell what is known of the pages, and set it.
+constexpr int kGetPages = 0x53484601;
+constexpr int kSetPages = 0x53484602;
+
+struct Pages {
+    bool have_checks = false;
+    int bytes = 0;  // of each; 0: not known yet
+};
 
 struct CheckedFile {  // followed by the file of the layer below
     sqlite3_file base;
-    bool has_checks;
+    Pages pages;
 };
 
 sqlite3_file* below(sqlite3_file* file) {
     return reinterpret_cast<sqlite3_file*>(reinterpret_cast<CheckedFile*>(file) + 1);
 }
 
-bool& has_checks(sqlite3_file* file) {
-    return reinterpret_cast<CheckedFile*>(file)->has_checks;
-}
-
-bool is_page(int count) {
-    return count >= kPageBytesMin && std::has_single_bit(static_cast<unsigned>(count));
+Pages& pages_of(sqlite3_file* file) {
+    return reinterpret_cast<CheckedFile*>(file)->pages;
 }
 
 std::uint32_t check_of(const char* page, int count, sqlite3_int64 at) {
@@ -46,28 +50,66 @@ std::uint32_t check_of(const char* page, int count, sqlite3_int64 at) {
                   crc32c({place.data(), place.size()}));
 }
 
-// What the first page says of the others.
+bool fits(const char* page, int count, sqlite3_int64 at) {
+    std::uint32_t written = 0;
+    std::memcpy(&written, page + count - kCheckBytes, kCheckBytes);
+    return written == check_of(page, count, at);
+}
+
+// What the first page says of all.
 void look_at_header(sqlite3_file* file, const char* bytes, int count, sqlite3_int64 at) {
-    if (at == 0 && count >= kHeaderBytes && std::string_view(bytes, kMagic.size()) == kMagic)
-        has_checks(file) = bytes[kReservedAt] == kCheckBytes;
+    if (at != 0 || count < kHeaderBytes || std::string_view(bytes, kMagic.size()) != kMagic) return;
+    const auto high = static_cast<unsigned char>(bytes[kPageBytesAt]);
+    const auto low = static_cast<unsigned char>(bytes[kPageBytesAt + 1]);
+    const int count_of_page = high * 256 + low;
+    pages_of(file) = {.have_checks = bytes[kReservedAt] == kCheckBytes,
+                      .bytes = count_of_page == 1 ? kPageBytesMax : count_of_page};
+}
+
+// A first page whose check is right but for the number that says that there are checks.
+bool has_lost_its_room(char* page, int count) {
+    const char said = std::exchange(page[kReservedAt], static_cast<char>(kCheckBytes));
+    const bool has = fits(page, count, 0);
+    page[kReservedAt] = said;
+    return has;
+}
+
+// Some of a page, as newer versions of SQLite read what overflows.
+int read_part(sqlite3_file* file, char* into, int count, sqlite3_int64 at) {
+    std::array<char, kPageBytesMax> page{};
+    const int bytes = pages_of(file).bytes;
+    const sqlite3_int64 begin = at / bytes * bytes;
+    if (at + count > begin + bytes) return SQLITE_IOERR_DATA;
+    const int code = below(file)->pMethods->xRead(below(file), page.data(), bytes, begin);
+    if (code != SQLITE_OK) return code == SQLITE_IOERR_SHORT_READ ? SQLITE_IOERR_DATA : code;
+    if (!fits(page.data(), bytes, begin)) return SQLITE_IOERR_DATA;
+    std::memcpy(into, page.data() + (at - begin), static_cast<std::size_t>(count));
+    return SQLITE_OK;
 }
 
 int read_page(sqlite3_file* file, void* into, int count, sqlite3_int64 at) {
     const int code = below(file)->pMethods->xRead(below(file), into, count, at);
     if (code != SQLITE_OK) return code;
-    const auto* const bytes = static_cast<const char*>(into);
+    auto* const bytes = static_cast<char*>(into);
     look_at_header(file, bytes, count, at);
-    if (!has_checks(file) || !is_page(count)) return SQLITE_OK;
-    std::uint32_t written = 0;
-    std::memcpy(&written, bytes + count - kCheckBytes, kCheckBytes);
-    return written == check_of(bytes, count, at) ? SQLITE_OK : SQLITE_IOERR_DATA;
+    const Pages& pages = pages_of(file);
+    if (!pages.have_checks) {
+        const bool is_first_page = at == 0 && count >= kPageBytesMin;
+        return is_first_page && has_lost_its_room(bytes, count) ? SQLITE_IOERR_DATA : SQLITE_OK;
+    }
+    if (count == pages.bytes && at % pages.bytes == 0)
+        return fits(bytes, count, at) ? SQLITE_OK : SQLITE_IOERR_DATA;
+    // The header alone, before the first page is read.
+    if (at < kHeaderBytes && count <= kHeaderBytes) return SQLITE_OK;
+    return read_part(file, bytes, count, at);
 }
 
 // The room for the check is nobody's but ours, also in SQLite's copy of the page.
 int write_page(sqlite3_file* file, const void* from, int count, sqlite3_int64 at) {
     auto* const bytes = static_cast<char*>(const_cast<void*>(from));
     look_at_header(file, bytes, count, at);
-    if (has_checks(file) && is_page(count)) {
+    const Pages& pages = pages_of(file);
+    if (pages.have_checks && count == pages.bytes && at % pages.bytes == 0) {
         const std::uint32_t check = check_of(bytes, count, at);
         std::memcpy(bytes + count - kCheckBytes, &check, kCheckBytes);
     }
@@ -75,13 +117,12 @@ int write_page(sqlite3_file* file, const void* from, int count, sqlite3_int64 at
 }
 
 int control(sqlite3_file* file, int operation, void* argument) {
-    if (operation != kHaveChecks)
-        return below(file)->pMethods->xFileControl(below(file), operation, argument);
-    int& given = *static_cast<int*>(argument);
-    if (given < 0)
-        given = has_checks(file) ? 1 : 0;
+    if (operation == kGetPages)
+        *static_cast<Pages*>(argument) = pages_of(file);
+    else if (operation == kSetPages)
+        pages_of(file) = *static_cast<const Pages*>(argument);
     else
-        has_checks(file) = given != 0;
+        return below(file)->pMethods->xFileControl(below(file), operation, argument);
     return SQLITE_OK;
 }
 
@@ -142,7 +183,7 @@ int open_file(sqlite3_vfs* layer, const char* name, sqlite3_file* file, int flag
     const int code = real->xOpen(real, name, below(file), flags, flags_out);
     if (code != SQLITE_OK) return code;
     file->pMethods = &kMethods;
-    has_checks(file) = false;
+    pages_of(file) = {};
     return SQLITE_OK;
 }
 
@@ -180,9 +221,9 @@ void reserve_room_for_checks(sqlite3* handle) {
 }
 
 void check_copied_pages(sqlite3* from, sqlite3* to) {
-    int have_checks = -1;
-    if (sqlite3_file_control(from, "main", kHaveChecks, &have_checks) == SQLITE_OK)
-        sqlite3_file_control(to, "main", kHaveChecks, &have_checks);
+    Pages pages;
+    if (sqlite3_file_control(from, "main", kGetPages, &pages) == SQLITE_OK)
+        sqlite3_file_control(to, "main", kSetPages, &pages);
 }
 
 }  // namespace sheaf::store

@@ -44,6 +44,15 @@ protected:
         file.seekp(static_cast<std::streamoff>(at));
         file.put(byte);
     }
+    void expect_noticed(std::uint64_t at) {
+        flip_bit(path_, at);
+        Disk disk;
+        auto opened = Connection::open(path_, Connection::Mode::look, disk);
+        const auto read = opened ? sum(**opened) : Result<std::int64_t>(std::unexpected(opened.error()));
+        flip_bit(path_, at);
+        ASSERT_FALSE(read) << at;
+        EXPECT_EQ(read.error().code, ErrorCode::corrupt) << at;
+    }
     // What a program makes that knows nothing of us.
     static void make_without_room(const fs::path& path) {
         sqlite3* handle = nullptr;
@@ -62,15 +71,9 @@ TEST_F(PageChecks, WhateverBitOfWhateverPageIsFlippedNoOtherNumbersAreRead) {
     ASSERT_EQ(sum(*open(path_, Connection::Mode::look)), 2'001'000);
     ASSERT_GT(pages_of(path_), 10);
     for (std::uint64_t page = 0; page < pages_of(path_); ++page) {
-        const std::uint64_t at = page * kPageBytes + 100 + page * 397 % (kPageBytes - 100);
-        flip_bit(path_, at);
-        Disk disk;
-        auto opened = Connection::open(path_, Connection::Mode::look, disk);
-        const auto read = opened ? sum(**opened) : Result<std::int64_t>(std::unexpected(opened.error()));
-        ASSERT_FALSE(read) << at;
-        EXPECT_EQ(read.error().code, ErrorCode::corrupt) << at;
-        flip_bit(path_, at);
+        expect_noticed(page * kPageBytes + page * 397 % kPageBytes);
     }
+    for (std::uint64_t at = 0; at < 100; ++at) expect_noticed(at);
 }
 
 TEST_F(PageChecks, APageInAnothersPlaceIsNotTakenForIt) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "store/backup.h"
+#include "store/sqlite/commit_marks.h"
 #include "store/sqlite/half_made.h"
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/named_blobs.h"
@@ -116,6 +117,13 @@ private:
 };
 
 Result<> SqliteBackup::copy_index() {
+    const auto lost = find_lost_commits(from_);
+    if (lost && *lost)
+        return fail(
+            ErrorCode::corrupt,
+            fmt::format("the write-ahead log of the index has lost commits: {}; 'sheaf fsck --repair' "
+                        "builds the index anew",
+                        **lost));
     auto live = Connection::open(from_.index(), Connection::Mode::beside, disk_);
     if (!live) return std::unexpected(live.error());
     live_ = std::move(*live);

@@ -54,8 +54,6 @@ private:
     Result<bool> look(const Listener& listener);
     Result<> bring_up_to_date();
     Result<> look_again();
-    // The damaged index, for what can be saved of it; nullptr when that is nothing.
-    Result<std::unique_ptr<Connection>> open_to_save();
     // Whether it was.
     Result<bool> build_anew_if_damaged(const Listener& listener, const Repairs& how);
     // What a server left in the cache of the system as it was killed is durable before an index says that it
@@ -156,16 +154,6 @@ Result<Checked> SqliteUpkeep::check(const Listener& listener) {
     return checked;
 }
 
-Result<std::unique_ptr<Connection>> SqliteUpkeep::open_to_save() {
-    std::error_code ignored;
-    if (!fs::exists(paths_.index(), ignored)) return nullptr;
-    auto opened = Connection::open(paths_.index(), Connection::Mode::look_past_checks, disk_);
-    const auto version = opened ? schema_version(**opened) : std::unexpected(opened.error());
-    if (!version && version.error().code != ErrorCode::corrupt) return std::unexpected(version.error());
-    if (!version || *version == 0) return nullptr;
-    return opened;
-}
-
 // An index that cannot be relied on is built anew; so is one whose log is damaged, for what was written since
 // is in the records still.
 Result<bool> SqliteUpkeep::build_anew_if_damaged(const Listener& listener, const Repairs& how) {
@@ -190,9 +178,7 @@ Result<bool> SqliteUpkeep::build_anew_if_damaged(const Listener& listener, const
     }
     db_.reset();
     if (!is_damaged) return false;
-    auto old = open_to_save();
-    if (!old) return std::unexpected(old.error());
-    const auto built = rebuild_index(paths_, disk_, std::move(*old), how, listener);
+    const auto built = rebuild_index(paths_, disk_, how, listener);
     if (!built) return std::unexpected(built.error());
     return true;
 }

@@ -13,7 +13,7 @@ namespace sheaf::store {
 // written, and passes over the rest in silence.
 struct WalOnDisk {
     std::uint64_t salts = 0;   // of this filling of the log, in the order of its bytes
-    std::uint64_t frames = 0;  // that SQLite reads
+    std::uint64_t frames = 0;  // whole ones from its beginning
     // What is wrong, for people. A last frame that is not whole is what a crash leaves, and is fine.
     std::optional<std::string> damage;
 };

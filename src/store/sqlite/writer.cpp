@@ -158,10 +158,9 @@ Result<> Writer::apply_all(const std::vector<Work*>& group, Tx& tx) {
 
 Result<> Writer::write_logs(Tx& tx) {
     const std::pair<Stream, SegmentLog*> logs[] = {{Stream::lines, lines_}, {Stream::bodies, bodies_}};
-    SegmentLog* const first = lines_->has_pending() ? lines_ : bodies_;
-    if (durable_ && first->has_pending()) first->note({0, kCommitMark}, pack_mark(*durable_));
     for (const auto& [stream, log] : logs) {
         if (!log->has_pending()) continue;
+        if (durable_) log->note({0, kCommitMark}, pack_mark(*durable_));
         const auto noted =
             tx.db.run(sql::kGrowSegment, stream, log->current(), log->end(), log->pending_live());
         if (!noted) return std::unexpected(noted.error());

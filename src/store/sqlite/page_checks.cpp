@@ -61,9 +61,11 @@ void look_at_header(sqlite3_file* file, const char* bytes, int count, sqlite3_in
     if (at != 0 || count < kHeaderBytes || std::string_view(bytes, kMagic.size()) != kMagic) return;
     const auto high = static_cast<unsigned char>(bytes[kPageBytesAt]);
     const auto low = static_cast<unsigned char>(bytes[kPageBytesAt + 1]);
-    const int count_of_page = high * 256 + low;
-    pages_of(file) = {.have_checks = bytes[kReservedAt] == kCheckBytes,
-                      .bytes = count_of_page == 1 ? kPageBytesMax : count_of_page};
+    const int said = high * 256 + low;
+    const int of_page = said == 1 ? kPageBytesMax : said;
+    // Of any other size SQLite takes nothing for a database.
+    const bool can_be = of_page >= kPageBytesMin && std::has_single_bit(static_cast<unsigned>(of_page));
+    pages_of(file) = {.have_checks = can_be && bytes[kReservedAt] == kCheckBytes, .bytes = of_page};
 }
 
 // A first page whose check is right but for the number that says that there are checks.

@@ -8,11 +8,10 @@
 #include "store/sqlite/database.h"
 #include "store/sqlite/disk.h"
 #include "store/sqlite/temporary_directory.h"
+#include "store/sqlite/upkeep_fixture_test.h"
 
 namespace sheaf::store {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr const char* kMake =
@@ -37,21 +36,14 @@ protected:
         return rows->number(0);
     }
     static std::uint64_t pages_of(const fs::path& path) { return fs::file_size(path) / kPageBytes; }
-    static void flip_bit(const fs::path& path, std::uint64_t at) {
-        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-        file.seekg(static_cast<std::streamoff>(at));
-        const char byte = static_cast<char>(file.get() ^ 1);
-        file.seekp(static_cast<std::streamoff>(at));
-        file.put(byte);
-    }
-    void expect_noticed(std::uint64_t at) {
-        flip_bit(path_, at);
+    void expect_noticed(std::uint64_t at, int bit) {
+        flip_bit(path_, at, static_cast<char>(1 << bit));
         Disk disk;
         auto opened = Connection::open(path_, Connection::Mode::look, disk);
         const auto read = opened ? sum(**opened) : Result<std::int64_t>(std::unexpected(opened.error()));
-        flip_bit(path_, at);
-        ASSERT_FALSE(read) << at;
-        EXPECT_EQ(read.error().code, ErrorCode::corrupt) << at;
+        flip_bit(path_, at, static_cast<char>(1 << bit));
+        ASSERT_FALSE(read) << bit << " of " << at;
+        EXPECT_EQ(read.error().code, ErrorCode::corrupt) << bit << " of " << at;
     }
     // What a program makes that knows nothing of us.
     static void make_without_room(const fs::path& path) {
@@ -71,9 +63,11 @@ TEST_F(PageChecks, WhateverBitOfWhateverPageIsFlippedNoOtherNumbersAreRead) {
     ASSERT_EQ(sum(*open(path_, Connection::Mode::look)), 2'001'000);
     ASSERT_GT(pages_of(path_), 10);
     for (std::uint64_t page = 0; page < pages_of(path_); ++page) {
-        expect_noticed(page * kPageBytes + page * 397 % kPageBytes);
+        expect_noticed(page * kPageBytes + page * 397 % kPageBytes, static_cast<int>(page % 8));
     }
-    for (std::uint64_t at = 0; at < 100; ++at) expect_noticed(at);
+    for (std::uint64_t at = 0; at < 100; ++at) {
+        for (int bit = 0; bit < 8; ++bit) expect_noticed(at, bit);
+    }
 }
 
 TEST_F(PageChecks, APageInAnothersPlaceIsNotTakenForIt) {

@@ -31,10 +31,10 @@ inline void write_whole(const fs::path& path, std::string_view bytes) {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
-inline void flip_bit(const fs::path& path, std::size_t at) {
+inline void flip_bit(const fs::path& path, std::size_t at, char bit = 0x10) {
     std::string bytes = contents(path);
     ASSERT_LT(at, bytes.size()) << path;
-    bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
+    bytes[at] = static_cast<char>(bytes[at] ^ bit);
     write_whole(path, bytes);
 }
 

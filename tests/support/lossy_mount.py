@@ -33,11 +33,12 @@ class LossyMount:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.process.kill()
                 self.process.wait()
+                self.process = None
                 raise AssertionError("lossy_mount did not mount")
             time.sleep(0.005)
 
     def end(self) -> None:
-        if self.process.poll() is not None:
+        if self.process is None:
             return  # it could not be mounted, and that was said
         self.process.terminate()
         if code := self.process.wait(ENDS_WITHIN_S):

@@ -10,6 +10,7 @@
 namespace sheaf::store {
 
 struct Paths;
+struct WalOnDisk;
 
 // A record beside requests and results that says how far the write-ahead log of the index was durable as the
 // record was written. SQLite takes a log whose middle is damaged for a shorter one: this tells that commits
@@ -25,5 +26,9 @@ std::optional<CommitMark> unpack_mark(std::string_view bytes);
 // What the write-ahead log of a store has lost, for people; nullopt: nothing as far as marks tell. Reads the
 // log, if there is one, and the newest segments; a server may be writing them.
 Result<std::optional<std::string>> find_lost_commits(const Paths& paths);
+// The same of a log that was looked at, and that nobody writes.
+std::optional<std::string> find_lost_commits(const Paths& paths, const WalOnDisk& log);
+// Why the store is not taken over.
+Error lost_commits(const Paths& paths, std::string_view what);
 
 }  // namespace sheaf::store

@@ -134,11 +134,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
     const auto lost = find_lost_commits(paths);
     // Beside a server the log may go while it is looked at.
     if (!lost && options.exclusive) return std::unexpected(lost.error());
-    if (lost && *lost)
-        return fail(ErrorCode::corrupt,
-                    fmt::format("the write-ahead log of the index of {0} has lost commits: {1}; 'sheaf fsck "
-                                "--repair --data {0}' builds the index anew",
-                                paths.root.string(), **lost));
+    if (lost && *lost) return std::unexpected(lost_commits(paths, **lost));
     auto gate = RemovalGate::open(paths.root);
     if (!gate) return std::unexpected(gate.error());
     if (const auto made = make_index_files(paths, *disk); !made) return std::unexpected(made.error());

@@ -40,9 +40,9 @@ std::string Inspection::name_of(const fs::path& path) const {
 Result<bool> check_integrity(Connection& db, const Paths& paths, const Listener& listener) {
     const auto log = look_at_wal(paths.index().string() + "-wal");
     if (!log) return std::unexpected(log.error());
-    const auto lost = find_lost_commits(paths);
-    if (!lost) return std::unexpected(lost.error());
-    const auto damage = *lost || !*log ? *lost : (*log)->damage;
+    std::optional<std::string> damage;
+    if (*log) damage = find_lost_commits(paths, **log);
+    if (*log && !damage) damage = (*log)->damage;
     if (damage) listener.found({Fault::index_log_damaged, *damage});
     bool is_sound = !damage;
     // SQLite reads zeros where the last page is cut short; its log may have the whole of it.

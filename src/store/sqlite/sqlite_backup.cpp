@@ -118,12 +118,7 @@ private:
 
 Result<> SqliteBackup::copy_index() {
     const auto lost = find_lost_commits(from_);
-    if (lost && *lost)
-        return fail(
-            ErrorCode::corrupt,
-            fmt::format("the write-ahead log of the index has lost commits: {}; 'sheaf fsck --repair' "
-                        "builds the index anew",
-                        **lost));
+    if (lost && *lost) return std::unexpected(lost_commits(from_, **lost));
     auto live = Connection::open(from_.index(), Connection::Mode::beside, disk_);
     if (!live) return std::unexpected(live.error());
     live_ = std::move(*live);

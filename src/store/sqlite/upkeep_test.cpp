@@ -21,6 +21,14 @@ protected:
         run(published, 1, ItemState::failed);
         publish(published);
     }
+    // Nobody opens the store as it is, and who tries is told what to do.
+    void expect_refused() {
+        for (const bool exclusive : {true, false}) {
+            const auto opened = open_sqlite_store({.directory = data(), .exclusive = exclusive});
+            ASSERT_FALSE(opened);
+            EXPECT_TRUE(opened.error().message.contains("sheaf fsck --repair")) << opened.error().message;
+        }
+    }
     const ABatch small{4};
     const ABatch large = ABatch(3).with_bodies_of(100'000);
     const ABatch ended{3};
@@ -313,11 +321,7 @@ TEST_F(UpkeepCheck, NobodyTakesOverAWriteAheadLogThatHasLostCommits) {
                                  32UZ + (whole.size() / frame / 2) * frame}) {
         flip_bit(path, at);
         const std::string damaged = contents(path);
-        for (const bool exclusive : {true, false}) {
-            const auto opened = open_sqlite_store({.directory = data(), .exclusive = exclusive});
-            ASSERT_FALSE(opened) << at;
-            EXPECT_TRUE(opened.error().message.contains("sheaf fsck --repair")) << opened.error().message;
-        }
+        ASSERT_NO_FATAL_FAILURE(expect_refused()) << at;
         EXPECT_TRUE(contents(path) == damaged) << at;
         write_whole(path, whole);
     }
@@ -330,11 +334,7 @@ TEST_F(UpkeepCheck, NobodyBeginsANewIndexWhereThereAreBatches) {
     close();
     fs::remove(data() / "index.db");
     const auto before = everything();
-    for (const bool exclusive : {true, false}) {
-        const auto opened = open_sqlite_store({.directory = data(), .exclusive = exclusive});
-        ASSERT_FALSE(opened);
-        EXPECT_TRUE(opened.error().message.contains("sheaf fsck --repair")) << opened.error().message;
-    }
+    ASSERT_NO_FATAL_FAILURE(expect_refused());
     EXPECT_EQ(everything(), before);
     write_whole(data() / "index.db", "");
     EXPECT_FALSE(open_sqlite_store({.directory = data()}));

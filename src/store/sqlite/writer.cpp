@@ -103,14 +103,13 @@ Result<> Writer::try_group(const std::vector<Work*>& group) {
     const auto set = set_durability(all_lazy ? Durability::lazy : Durability::synced);
     if (!set) return set;
     Tx tx(*connection_, *lines_, *bodies_, *cache_);
-    int pages_before = 0;
+    const int pages_before = connection_->log_pages();
     auto done = connection_->command(sql::kBegin);
     if (!done) return done;
     done = apply_all(group, tx);
     if (done) done = write_logs(tx);
     if (done) {
         cache_->commit_begins();
-        pages_before = connection_->log_pages();
         done = connection_->commit();
         cache_->commit_ended(done ? tx.committed_ : BatchChanges{});
     }

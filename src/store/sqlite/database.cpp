@@ -153,8 +153,11 @@ Result<bool> Connection::empty_log() {
         sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
     sqlite3_busy_timeout(handle_, kBusyTimeoutMs);
     if (code != SQLITE_OK && code != SQLITE_BUSY) return std::unexpected(error(code));
-    if (code == SQLITE_OK) log_pages_ = 0;
-    return code == SQLITE_OK;
+    if (code != SQLITE_OK) return false;
+    log_pages_ = 0;
+    // Pages in memory still have what the file layer left out of the file, and would bring it into the log.
+    sqlite3_db_release_memory(handle_);
+    return true;
 }
 
 std::optional<CommitMark> Connection::log_end() {

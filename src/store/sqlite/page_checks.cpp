@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "store/sqlite/unused_room.h"
 
 namespace sheaf::store {
 namespace {
@@ -22,6 +23,8 @@ constexpr int kPageBytesAt = 16;
 constexpr int kReservedAt = 20;
 constexpr int kPageBytesMin = 512;
 constexpr int kPageBytesMax = 65'536;
+// Half of what `clear_unused_room` can do with: 64 GiB of the pages that SQLite makes.
+constexpr sqlite3_int64 kFewPages = 1 << 24;
 // Ours among the numbers of file controls: tell what is known of the pages, and set it.
 constexpr int kGetPages = 0x53484601;
 constexpr int kSetPages = 0x53484602;
@@ -106,14 +109,24 @@ int read_page(sqlite3_file* file, void* into, int count, sqlite3_int64 at) {
     return read_part(file, bytes, count, at);
 }
 
-// The room for the check is nobody's but ours, also in SQLite's copy of the page.
+// Whether a page of a b-tree is known from others by how it begins, also while the file grows.
+bool has_few_pages(sqlite3_file* file) {
+    sqlite3_int64 bytes = 0;
+    const int code = below(file)->pMethods->xFileSize(below(file), &bytes);
+    return code == SQLITE_OK && bytes / pages_of(file).bytes < kFewPages;
+}
+
+// The room for the check, and what no cell has, are nobody's but ours, also in SQLite's copy of the page.
 int write_page(sqlite3_file* file, const void* from, int count, sqlite3_int64 at) {
     auto* const bytes = static_cast<char*>(const_cast<void*>(from));
     look_at_header(file, bytes, count, at);
     const Pages& pages = pages_of(file);
-    if (pages.have_checks && count == pages.bytes && at % pages.bytes == 0) {
-        const std::uint32_t check = check_of(bytes, count, at);
-        std::memcpy(bytes + count - kCheckBytes, &check, kCheckBytes);
+    if (count == pages.bytes && at % pages.bytes == 0) {
+        if (has_few_pages(file)) clear_unused_room({bytes, static_cast<std::size_t>(count)}, at == 0);
+        if (pages.have_checks) {
+            const std::uint32_t check = check_of(bytes, count, at);
+            std::memcpy(bytes + count - kCheckBytes, &check, kCheckBytes);
+        }
     }
     return below(file)->pMethods->xWrite(below(file), from, count, at);
 }

@@ -10,6 +10,8 @@ namespace sheaf::store {
 //
 // A database that was made without the room has no checksums. Pages in the write-ahead log have SQLite's own.
 //
+// What no cell of a page has (`unused_room.h`) is zeros in the file; not so in the log.
+//
 // The name of the layer, for sqlite3_open_v2. Threads: any.
 const char* checked_pages();
 

@@ -29,26 +29,13 @@ int complain(const Error& error) {
     return 2;
 }
 
-// Whether it could be copied: not, where it is not there.
-Result<bool> copy_blob(const fs::path& from, blob::BlobStore& to, const std::string& key) {
-    const auto file = blob::read_local_blob(from, key);
-    if (!file && file.error().code == ErrorCode::not_found) return false;
-    if (!file) return std::unexpected(file.error());
-    auto writer = to.create(key);
-    if (!writer) return std::unexpected(writer.error());
-    if (const auto copied = (*writer)->append_blob(*file); !copied) return std::unexpected(copied.error());
-    if (const auto committed = (*writer)->commit(); !committed) return std::unexpected(committed.error());
-    return true;
-}
-
 Result<> copy_blobs(const fs::path& from, const fs::path& to, store::Backup& backup) {
-    const auto blobs = blob::open_local_blobs(to);
-    if (!blobs) return std::unexpected(blobs.error());
+    if (const auto made = blob::open_local_blobs(to); !made) return std::unexpected(made.error());
     std::vector<store::NamedBlob> missing;
     const auto copied = backup.each_blob([&](const store::NamedBlob& blob) -> Result<> {
-        const auto done = copy_blob(from, **blobs, key_of(blob));
-        if (!done) return std::unexpected(done.error());
-        if (!*done) missing.push_back(blob);
+        const auto done = blob::copy_local_blob(from, to, key_of(blob));
+        if (done || done.error().code != ErrorCode::not_found) return done;
+        missing.push_back(blob);
         return {};
     });
     if (!copied) return copied;
@@ -85,8 +72,9 @@ Result<> give_name(const fs::path& partial, const fs::path& to) {
 Result<> copy_and_check(const BackupOptions& options, const fs::path& partial, Report& report) {
     const auto backup = store::begin_sqlite_backup(options.data, partial);
     if (!backup) return std::unexpected(backup.error());
-    auto done = (*backup)->copy_files(
-        [&](std::uint64_t number, std::uint64_t total) { report.show_progress("copying", number, total); });
+    auto done = (*backup)->copy_files([&](std::uint64_t number, std::uint64_t total) {
+        report.show_progress("copying", number, total, "batches");
+    });
     if (done) done = copy_blobs(options.data / "blobs", partial / "blobs", **backup);
     if (done) done = copy_signing_key(options.data, partial);
     if (done) done = (*backup)->finish();

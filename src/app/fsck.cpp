@@ -49,7 +49,7 @@ store::Listener listener_of(Report& report) {
     return {
         .found = [&](const store::Finding& finding) { report.add(weight_of(finding), describe(finding)); },
         .progress = [&](std::uint64_t done,
-                        std::uint64_t total) { report.show_progress("checking", done, total); }};
+                        std::uint64_t total) { report.show_progress("checking", done, total, "batches"); }};
 }
 
 int complain(const Error& error) {

@@ -1,5 +1,7 @@
 #include "app/fsck_blobs.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 
 #include <fmt/format.h>
@@ -74,17 +76,39 @@ Result<> put_aside(const BlobCheck& check, const blob::LocalFile& file, Report& 
     return {};
 }
 
+// Empty: nothing.
+Result<std::string> what_is_wrong(const std::filesystem::path& directory, const store::NamedBlob& blob) {
+    const auto file = blob::read_local_blob(directory, key_of(blob));
+    if (!file && file.error().code == ErrorCode::not_found) return "its bytes are missing";
+    const bool has_size = file && (!blob.bytes || *blob.bytes == file->bytes());
+    if (file && !has_size) return fmt::format("it has {} bytes instead of {}", file->bytes(), *blob.bytes);
+    const auto checked = file ? file->check() : Result<>(std::unexpected(file.error()));
+    if (!checked && checked.error().code == ErrorCode::corrupt) return "its bytes are damaged";
+    if (!checked) return std::unexpected(checked.error());
+    return std::string();
+}
+
+Result<std::uint64_t> count_files(const std::filesystem::path& directory) {
+    std::uint64_t count = 0;
+    const auto visited = blob::visit_local_blobs(directory, [&](const blob::LocalFile&) -> Result<> {
+        ++count;
+        return {};
+    });
+    if (!visited) return std::unexpected(visited.error());
+    return count;
+}
+
 Result<> check_named(const BlobCheck& check, store::Upkeep& upkeep, Report& report) {
+    const auto files = count_files(check.directory);
+    if (!files) return std::unexpected(files.error());
+    std::uint64_t checked = 0;
     return upkeep.each_blob([&](const store::NamedBlob& blob) -> Result<> {
-        std::error_code error;
-        const auto bytes = std::filesystem::file_size(check.directory / key_of(blob), error);
-        if (error)
-            report.add(Weight::damaged, fmt::format("{}: its bytes are missing (blobs/{}). {}", who(blob),
-                                                    key_of(blob), meaning_of(blob.kind)));
-        else if (blob.bytes && *blob.bytes != bytes)
-            report.add(Weight::damaged,
-                       fmt::format("{}: it has {} bytes instead of {} (blobs/{}). {}", who(blob), bytes,
-                                   *blob.bytes, key_of(blob), meaning_of(blob.kind)));
+        const auto what = what_is_wrong(check.directory, blob);
+        if (!what) return std::unexpected(what.error());
+        if (!what->empty())
+            report.add(Weight::damaged, fmt::format("{}: {} (blobs/{}). {}", who(blob), *what, key_of(blob),
+                                                    meaning_of(blob.kind)));
+        report.show_progress("checking", ++checked, std::max(checked, *files), "files");
         return {};
     });
 }

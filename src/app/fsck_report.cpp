@@ -30,13 +30,14 @@ void Report::add(Weight weight, std::string_view text) {
     console_->print(fmt::format("{}: {}\n", to_string(weight), text));
 }
 
-void Report::show_progress(std::string_view doing, std::uint64_t done, std::uint64_t total) {
+void Report::show_progress(std::string_view doing, std::uint64_t done, std::uint64_t total,
+                           std::string_view what) {
     if (!progress_) return;
     const double fraction =
         static_cast<double>(done) / static_cast<double>(std::max<std::uint64_t>(total, 1));
     progress_->show({.label = std::string(doing),
                      .fraction = fraction,
-                     .detail = fmt::format("{} of {} batches", done, total)});
+                     .detail = fmt::format("{} of {} {}", done, total, what)});
 }
 
 void Report::sum_up(const store::Checked& checked) {

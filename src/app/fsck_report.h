@@ -16,8 +16,9 @@ public:
     explicit Report(const cli::Console& console);
 
     void add(Weight weight, std::string_view text);
-    // `doing` is a word such as "checking".
-    void show_progress(std::string_view doing, std::uint64_t done, std::uint64_t total);
+    // Words such as "checking", 3, 7, "batches".
+    void show_progress(std::string_view doing, std::uint64_t done, std::uint64_t total,
+                       std::string_view what);
     // The last line.
     void sum_up(const store::Checked& checked);
     // 0: all is well, or was made so. 1: something is damaged, or lost.

@@ -1,11 +1,20 @@
 #include "blob/blob_store.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/hash.h"
+
 namespace sheaf::blob {
+namespace {
+
+constexpr std::size_t kPieceBytes = std::size_t{256} << 10;  // stays in the processor's cache
+
+}  // namespace
 
 bool is_blob_key(std::string_view key) {
     const auto is_plain = [](char c) {
@@ -19,7 +28,32 @@ bool is_blob_key(std::string_view key) {
 BlobFile& BlobFile::operator=(BlobFile&& other) noexcept {
     std::swap(fd_, other.fd_);
     std::swap(bytes_, other.bytes_);
+    std::swap(sum_, other.sum_);
     return *this;
+}
+
+Result<> BlobFile::read(const std::function<Result<>(std::string_view)>& take) const {
+    std::string piece(std::min<std::uint64_t>(bytes_, kPieceBytes), '\0');
+    std::uint32_t sum = 0;
+    for (std::uint64_t at = 0; at < bytes_;) {
+        const auto wanted = std::min<std::uint64_t>(bytes_ - at, piece.size());
+        const auto count = ::pread(fd_, piece.data(), wanted, static_cast<off_t>(at));
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0)
+            return fail(ErrorCode::unavailable,
+                        fmt::format("A file could not be read: {}.", std::generic_category().message(errno)));
+        if (count == 0) return fail(ErrorCode::corrupt, "The stored file is shorter than it was.");
+        const std::string_view bytes(piece.data(), static_cast<std::size_t>(count));
+        sum = crc32c(bytes, sum);
+        if (const auto taken = take(bytes); !taken) return taken;
+        at += bytes.size();
+    }
+    if (sum_ && sum != *sum_) return fail(ErrorCode::corrupt, "The stored bytes of the file are damaged.");
+    return {};
+}
+
+Result<> BlobFile::check() const {
+    return read([](std::string_view) { return Result<>(); });
 }
 
 BlobFile::~BlobFile() {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,21 +13,31 @@
 
 namespace sheaf::blob {
 
-// A local, readable file with a blob's bytes. Closes its descriptor.
+// A local, readable file that begins with a blob's bytes; others may follow. Closes its descriptor.
+//
+// Whoever reads by the descriptor calls check() before, and believes nothing of a blob that is `corrupt`.
 class BlobFile {
 public:
-    BlobFile(int fd, std::uint64_t bytes) : fd_(fd), bytes_(bytes) {}
-    BlobFile(BlobFile&& other) noexcept : fd_(other.fd_), bytes_(other.bytes_) { other.fd_ = -1; }
+    // `sum` is the CRC-32C of the bytes. Of what was stored without one only the size is checked.
+    BlobFile(int fd, std::uint64_t bytes, std::optional<std::uint32_t> sum = std::nullopt)
+        : fd_(fd), bytes_(bytes), sum_(sum) {}
+    BlobFile(BlobFile&& other) noexcept : fd_(other.release()), bytes_(other.bytes_), sum_(other.sum_) {}
     BlobFile& operator=(BlobFile&& other) noexcept;
     ~BlobFile();
     int fd() const { return fd_; }
     std::uint64_t bytes() const { return bytes_; }
+    // Gives all bytes to `take`, in pieces; an error of its own ends it. corrupt, after the last piece: they
+    // are not what was committed. Blocks; from any thread, also from several at a time.
+    Result<> read(const std::function<Result<>(std::string_view)>& take) const;
+    // Reads them all for the error alone.
+    Result<> check() const;
     // Gives the descriptor away: whoever takes it closes it.
     int release() { return std::exchange(fd_, -1); }
 
 private:
     int fd_;
     std::uint64_t bytes_;
+    std::optional<std::uint32_t> sum_;
 };
 
 // One blob being written. Dropped without commit(), it leaves nothing.
@@ -33,9 +45,6 @@ class BlobWriter {
 public:
     virtual ~BlobWriter() = default;
     virtual Result<> append(std::string_view bytes) = 0;
-    // All of another blob, which was opened for this; in the kernel where it can. corrupt: it has not the
-    // size that it was opened with.
-    virtual Result<> append_blob(const BlobFile& blob) = 0;
     // Makes the blob durable and visible under the key it was begun with, in place of an earlier one. After
     // an error the writer is of no more use.
     virtual Result<> commit() = 0;
@@ -58,9 +67,11 @@ class BlobStore {
 public:
     virtual ~BlobStore() = default;
     virtual Result<std::unique_ptr<BlobWriter>> create(std::string_view key) = 0;
+    // corrupt: it can be seen without reading it that it is not what was committed.
     virtual Result<BlobFile> open(std::string_view key) = 0;
     // Makes one blob of several, in order, and removes them. Used for chunked uploads. not_found: a part is
-    // missing, and nothing was changed. A crash may leave parts behind beside the finished blob.
+    // missing; corrupt: one is damaged; nothing was changed then. A crash may leave parts behind beside the
+    // finished blob.
     virtual Result<> concatenate(std::string_view key, const std::vector<std::string>& parts) = 0;
     // Durable when it returns. Removing what is not there is no error.
     virtual Result<> remove(std::string_view key) = 0;

@@ -21,16 +21,12 @@ using MakeBlobs = std::function<std::shared_ptr<BlobStore>()>;
 
 // Everything in `file`, from its beginning.
 inline std::string read_whole(const BlobFile& file) {
-    std::string bytes(file.bytes(), '\0');
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const auto count =
-            ::pread(file.fd(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
-        if (count <= 0) break;
-        done += static_cast<std::size_t>(count);
-    }
-    bytes.resize(done);
-    return bytes;
+    std::string bytes;
+    const auto read = file.read([&](std::string_view piece) -> Result<> {
+        bytes += piece;
+        return {};
+    });
+    return read ? bytes : std::string(to_string(read.error().code));
 }
 
 class BlobStoreConformance : public testing::TestWithParam<MakeBlobs> {

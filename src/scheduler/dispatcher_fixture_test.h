@@ -125,6 +125,7 @@ protected:
                                 .account = kAnna,
                                 .state = core::AssetState::ready,
                                 .blob_key = "assets/a",
+                                .bytes = 5,
                                 .type = core::MediaType::video,
                                 .created_at = clock.now()};
         EXPECT_TRUE(store->assets().insert(asset));

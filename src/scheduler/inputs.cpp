@@ -1,11 +1,9 @@
 #include "scheduler/inputs.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <iterator>
 
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "scheduler/video_rules.h"
@@ -48,15 +46,13 @@ Result<> write_blob(blob::BlobStore& blobs, std::string_view key, std::string_vi
 }
 
 Result<std::string> read_file(const blob::BlobFile& file) {
-    std::string bytes(file.bytes(), '\0');
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const ssize_t got =
-            ::pread(file.fd(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return fail(ErrorCode::unavailable, "A stored file could not be read.");
-        done += static_cast<std::size_t>(got);
-    }
+    std::string bytes;
+    bytes.reserve(file.bytes());
+    const auto read = file.read([&](std::string_view piece) -> Result<> {
+        bytes += piece;
+        return {};
+    });
+    if (!read) return std::unexpected(read.error());
     return bytes;
 }
 
@@ -121,10 +117,9 @@ async::Task<Inputs::Found<Inputs::File>> Inputs::asset_file(AccountId account, A
                          "The asset " + to_string(id) + " is not of the kind that is needed here.");
     }
     auto file = co_await parts_.blobs([&](blob::BlobStore& blobs) { return blobs.open(asset->blob_key); });
-    if (!file && file.error().code == ErrorCode::not_found) {
-        co_return refuse(unavailable, "The bytes of the asset " + to_string(id) + " could not be read.");
-    }
-    if (!file) co_return broken(file.error());
+    if (!file && is_ours_to_fix(file.error())) co_return broken(file.error());
+    if (!file || file->bytes() != asset->bytes)
+        co_return refuse(unavailable, "The bytes of the asset " + to_string(id) + " are missing or damaged.");
     co_return File{asset->blob_key, std::make_shared<const blob::BlobFile>(std::move(*file))};
 }
 
@@ -228,7 +223,9 @@ async::Task<Inputs::Found<backend::ImageInput>> Inputs::read_image(AccountId acc
     if (auto* failed = std::get_if<Broken>(&found)) co_return std::move(*failed);
     const File& file = std::get<File>(found);
     auto bytes = co_await parts_.blobs([&](blob::BlobStore&) { return read_file(*file.bytes); });
-    if (!bytes) co_return broken(bytes.error());
+    if (!bytes && is_ours_to_fix(bytes.error())) co_return broken(bytes.error());
+    if (!bytes)
+        co_return refuse("media_source_unavailable", "The image <@" + name + ">: " + bytes.error().message);
     const std::string_view mime_type = sniff_image(*bytes);
     if (mime_type.empty()) {
         co_return refuse("media_source_unavailable",

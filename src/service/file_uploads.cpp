@@ -1,7 +1,6 @@
 #include <unordered_map>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -12,8 +11,6 @@
 namespace sheaf::service {
 namespace {
 
-constexpr std::size_t kHashedAtOnce = std::size_t{1} << 20;
-
 Error not_pending() {
     return {ErrorCode::conflict, "The upload is not pending.", {}};
 }
@@ -22,17 +19,6 @@ Error not_pending() {
 bool was_refused(const Error& error) {
     return error.code == ErrorCode::conflict || error.code == ErrorCode::invalid ||
            error.code == ErrorCode::not_found || error.code == ErrorCode::no_space;
-}
-
-Result<> hash_blob(const blob::BlobFile& blob, Md5& md5) {
-    std::string piece(kHashedAtOnce, '\0');
-    for (std::uint64_t at = 0; at < blob.bytes();) {
-        const auto count = ::pread(blob.fd(), piece.data(), piece.size(), static_cast<off_t>(at));
-        if (count <= 0) return fail(ErrorCode::unavailable, "A part of the upload cannot be read.");
-        md5.add({piece.data(), static_cast<std::size_t>(count)});
-        at += static_cast<std::uint64_t>(count);
-    }
-    return {};
 }
 
 // The parts named in `order`, which have to make up the whole upload.
@@ -149,10 +135,10 @@ async::Task<Result<FileBytes>> Files::join(std::vector<core::FilePart> parts,
             const auto blob = blobs.open(part.blob_key);
             if (!blob) return std::unexpected(blob.error());
             if (blob->bytes() != part.bytes) return fail(ErrorCode::corrupt, "A part has not its size.");
-            if (md5_hex) {
-                if (const auto hashed = hash_blob(*blob, md5); !hashed) return hashed;
-            }
-            return whole->writer_->append_blob(*blob);
+            return blob->read([&](std::string_view bytes) {
+                if (md5_hex) md5.add(bytes);
+                return whole->writer_->append(bytes);
+            });
         });
         if (!appended) co_return std::unexpected(appended.error());
         whole->bytes_ += part.bytes;

@@ -89,9 +89,10 @@ async::Task<void> Assets::settle(core::Asset asset) {
         asset = std::move(*assembled);
     }
     auto opened = co_await parts_.blobs([&](blob::BlobStore& blobs) { return blobs.open(asset.blob_key); });
-    if (!opened && opened.error().code == ErrorCode::not_found) {
+    if (!opened && opened.error().code == ErrorCode::not_found)
         co_return co_await fail_asset(asset, "The file's bytes are no longer there. Upload it again.");
-    }
+    if (!opened && opened.error().code == ErrorCode::corrupt)
+        co_return co_await fail_asset(asset, opened.error().message + " Upload it again.");
     if (!opened) co_return log_left(asset, opened.error());
     const std::uint64_t bytes = opened->bytes();
     const auto probed = co_await probe(std::make_shared<const blob::BlobFile>(std::move(*opened)));

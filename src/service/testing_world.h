@@ -98,9 +98,6 @@ public:
     Result<> append(std::string_view bytes) override {
         return *disk_is_full_ ? full() : real_->append(bytes);
     }
-    Result<> append_blob(const blob::BlobFile& blob) override {
-        return *disk_is_full_ ? full() : real_->append_blob(blob);
-    }
     Result<> commit() override { return *disk_is_full_ ? full() : real_->commit(); }
     Result<> commit_as(std::string_view key) override {
         return *disk_is_full_ ? full() : real_->commit_as(key);

@@ -1,5 +1,5 @@
 """A bit of a file is flipped while the server is down: whatever bit it is, clients are shown what they saw before, or an error, and
-never other bytes. Uploaded files have no checksums, and are left out."""
+never other bytes."""
 
 import os
 import random
@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+import api
+from sheaf_server import scripted_model
 from test_rebuild import Left, fsck, left  # noqa: F401
 
 SEED = int(os.environ.get("SHEAF_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -112,3 +114,40 @@ def test_no_write_ahead_log_that_has_lost_commits_is_taken_over(left):  # noqa: 
     mended = fsck(left.server, left.server.data, "--repair")
     assert mended.returncode == 0, mended
     left.expect_all_as_before()
+
+
+@pytest.mark.timeout(180)
+def test_no_uploaded_file_with_a_flipped_bit_is_read(make_server, account_of, media):
+    dice = random.Random(SEED)
+    server = make_server(models=[scripted_model(answer="ok {custom_id}")])
+    account = account_of(server)
+    key = {"authorization": f"Bearer {account.key.key}"}
+    lines = b"".join(b'{"custom_id": "%d", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "practice", "messages": '
+                     b'[{"role": "user", "content": "Hello"}]}}\n' % number for number in range(50))
+    file = httpx.post(f"{server.url}/v1/files", headers=key, data={"purpose": "batch"}, files={"file": ("in.jsonl", lines)}).json()["id"]
+    video = account.asset(media.clip)
+    server.kill()
+    [stored_file] = (server.data / "blobs/files").iterdir()
+    [stored_video] = (server.data / "blobs/assets").iterdir()
+    whole = {path: path.read_bytes() for path in (stored_file, stored_video)}
+    for _ in range(4):
+        what = [flip_bit(path, dice) for path in whole]
+        server.start()
+        content = httpx.get(f"{server.url}/v1/files/{file}/content", headers=key)
+        created = httpx.post(f"{server.url}/v1/batches", headers=key, json={
+            "input_file_id": file, "completion_window": "24h", "endpoint": "/v1/chat/completions"})
+        assert (content.status_code, created.status_code) == (500, 500), (SEED, what, content.text, created.text)
+        assert content.json()["error"]["type"] == created.json()["error"]["type"] == "server_error", (content.text, created.text)
+        with server.client(account.key) as client:
+            batch = api.create_batch(client, api.general_batch(2, video))["batch_id"]
+            assert api.wait_for_batch(client, batch)["failed_items"] == 2, (SEED, what)
+            for line in api.parse_results(api.raw_results(client, batch)):
+                assert "damaged" in line["error"]["message"], (SEED, what, line)
+        server.kill()
+        looked = fsck(server, server.data)
+        assert looked.returncode == 1 and looked.stdout.count("its bytes are damaged") == 2, (SEED, what, looked)
+        for path, content in whole.items():
+            path.write_bytes(content)
+    assert fsck(server, server.data).returncode == 0
+    server.start()
+    assert httpx.get(f"{server.url}/v1/files/{file}/content", headers=key).content == lines

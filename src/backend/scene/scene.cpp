@@ -34,6 +34,7 @@ constexpr double kFrameTolerance = 0.002;
 core::Outcome outcome_of(const Error& error) {
     switch (error.code) {
         case ErrorCode::invalid:
+        case ErrorCode::corrupt:
             return core::Refused{{"video_file_broken", error.message}};
         case ErrorCode::timed_out:
         case ErrorCode::too_large:
@@ -45,7 +46,6 @@ core::Outcome outcome_of(const Error& error) {
         case ErrorCode::no_space:
         case ErrorCode::unavailable:
         case ErrorCode::canceled:
-        case ErrorCode::corrupt:
         case ErrorCode::internal:
             return core::Broken{{"analysis_failed", error.message}};
     }

@@ -37,18 +37,15 @@ bool must_copy_by_hand(int code) {
     return code == EOPNOTSUPP || code == EINVAL || code == EXDEV || code == ENOSYS || code == EPERM;
 }
 
-Result<std::uint64_t> append_through_buffer(int to, int from) {
+Result<> append_through_buffer(int to, int from) {
     std::vector<char> buffer(kBufferBytes);
-    std::uint64_t total = 0;
     while (true) {
         const auto count = ::read(from, buffer.data(), buffer.size());
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return std::unexpected(error_of(errno, "read"));
-        if (count == 0) return total;
+        if (count == 0) return {};
         const auto size = static_cast<std::size_t>(count);
-        if (const auto written = write_all(to, {buffer.data(), size}); !written)
-            return std::unexpected(written.error());
-        total += size;
+        if (const auto written = write_all(to, {buffer.data(), size}); !written) return written;
     }
 }
 
@@ -89,19 +86,27 @@ Result<> sync_directory(int directory) {
     return {};
 }
 
-Result<std::uint64_t> append_file(int to, int from) {
-    std::uint64_t total = 0;
+Result<> read_all(int fd, std::span<char> into, std::uint64_t at) {
+    while (!into.empty()) {
+        const auto count = ::pread(fd, into.data(), into.size(), static_cast<off_t>(at));
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return std::unexpected(error_of(errno, "read"));
+        if (count == 0) return fail(ErrorCode::corrupt, "The stored file is shorter than it was.");
+        into = into.subspan(static_cast<std::size_t>(count));
+        at += static_cast<std::uint64_t>(count);
+    }
+    return {};
+}
+
+Result<> append_file(int to, int from) {
     while (true) {
         const auto count = ::copy_file_range(from, nullptr, to, nullptr, kCopyBytesMax, 0);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0 && !must_copy_by_hand(errno)) return std::unexpected(error_of(errno, "written"));
         if (count <= 0) break;
-        total += static_cast<std::uint64_t>(count);
     }
     // Also after an apparent end: some file systems answer 0 instead of an error. Reading settles it.
-    const auto rest = append_through_buffer(to, from);
-    if (!rest) return rest;
-    return total + *rest;
+    return append_through_buffer(to, from);
 }
 
 }  // namespace sheaf::blob

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,7 +43,9 @@ Result<> write_all(int fd, std::string_view bytes);
 Result<> sync_data(int fd);
 // Makes the names in a directory durable.
 Result<> sync_directory(int directory);
-// Appends all of `from` to `to`, in the kernel where it can. Returns how many bytes there were.
-Result<std::uint64_t> append_file(int to, int from);
+// All of `into`, from `at` on. corrupt: the file is shorter.
+Result<> read_all(int fd, std::span<char> into, std::uint64_t at);
+// Appends all of `from` to `to`, in the kernel where it can.
+Result<> append_file(int to, int from);
 
 }  // namespace sheaf::blob

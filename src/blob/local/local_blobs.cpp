@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "blob/blobs.h"
+#include "blob/local/ending.h"
 #include "blob/local/files.h"
 
 namespace sheaf::blob {
@@ -29,7 +30,12 @@ std::string parent_of(const std::string& key) {
     return slash == std::string::npos ? "." : key.substr(0, slash);
 }
 
-Result<BlobFile> open_blob(int root, std::string_view key) {
+struct OpenedFile {
+    Descriptor file;
+    std::uint64_t bytes = 0;
+};
+
+Result<OpenedFile> open_file(int root, std::string_view key) {
     Descriptor file(::openat(root, std::string(key).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!file && (errno == ENOENT || errno == ENOTDIR))
         return fail(ErrorCode::not_found, "There is no such blob.");
@@ -37,7 +43,22 @@ Result<BlobFile> open_blob(int root, std::string_view key) {
     struct stat status{};
     if (::fstat(file.get(), &status) != 0) return std::unexpected(error_of(errno, "looked at"));
     if (!S_ISREG(status.st_mode)) return fail(ErrorCode::not_found, "There is no such blob.");
-    return BlobFile(file.release(), static_cast<std::uint64_t>(status.st_size));
+    return OpenedFile{std::move(file), static_cast<std::uint64_t>(status.st_size)};
+}
+
+Result<BlobFile> open_blob(int root, std::string_view key) {
+    auto opened = open_file(root, key);
+    if (!opened) return std::unexpected(opened.error());
+    const int fd = opened->file.get();
+    const std::uint64_t bytes = opened->bytes;
+    if (bytes < kEndingBytes) return BlobFile(opened->file.release(), bytes);
+    std::array<char, kEndingBytes> last{};
+    if (const auto read = read_all(fd, last, bytes - kEndingBytes); !read)
+        return std::unexpected(read.error());
+    const auto ending = parse_ending({last.data(), last.size()}, bytes);
+    if (!ending) return std::unexpected(ending.error());
+    if (!*ending) return BlobFile(opened->file.release(), bytes);
+    return BlobFile(opened->file.release(), (*ending)->bytes, (*ending)->sum);
 }
 
 // The directory that holds everything. Shared by the store and its writers, which may outlive it.
@@ -157,19 +178,8 @@ public:
             file_.drop();
             return written;
         }
-        bytes_ += bytes.size();
-        return {};
-    }
-
-    Result<> append_blob(const BlobFile& blob) override {
-        if (!file_.is_open())
-            return fail(ErrorCode::internal, "A blob was written to after it was finished.");
-        const auto copied = append_file(file_.fd(), blob.fd());
-        const bool is_whole = copied && *copied == blob.bytes();
-        if (!is_whole) file_.drop();
-        if (!copied) return std::unexpected(copied.error());
-        if (!is_whole) return fail(ErrorCode::corrupt, "A part of the blob changed its size.");
-        bytes_ += *copied;
+        ending_.bytes += bytes.size();
+        ending_.sum = crc32c(bytes, ending_.sum);
         return {};
     }
 
@@ -179,15 +189,19 @@ public:
         if (const auto checked = check_key(key); !checked) return checked;
         if (!file_.is_open())
             return fail(ErrorCode::internal, "A blob that failed or was finished cannot be committed.");
+        if (const auto written = write_all(file_.fd(), pack(ending_)); !written) {
+            file_.drop();
+            return written;
+        }
         return file_.publish(std::string(key));
     }
 
-    std::uint64_t bytes() const override { return bytes_; }
+    std::uint64_t bytes() const override { return ending_.bytes; }
 
 private:
     UnfinishedFile file_;
     std::string key_;
-    std::uint64_t bytes_ = 0;
+    Ending ending_;
 };
 
 class LocalBlobs final : public BlobStore {
@@ -209,17 +223,15 @@ public:
 
     Result<> concatenate(std::string_view key, const std::vector<std::string>& parts) override {
         if (const auto checked = check_key(key); !checked) return checked;
-        auto whole = UnfinishedFile::make(root_);
+        const auto whole = create(key);
         if (!whole) return std::unexpected(whole.error());
         for (const std::string& part : parts) {
             const auto file = open(part);
             if (!file) return std::unexpected(file.error());
-            const auto copied = append_file(whole->fd(), file->fd());
-            if (!copied) return std::unexpected(copied.error());
-            if (*copied != file->bytes())
-                return fail(ErrorCode::corrupt, "A part of the blob changed its size.");
+            const auto appended = file->read([&](std::string_view bytes) { return (*whole)->append(bytes); });
+            if (!appended) return appended;
         }
-        if (const auto published = whole->publish(std::string(key)); !published) return published;
+        if (const auto committed = (*whole)->commit(); !committed) return committed;
         for (const std::string& part : parts) {
             if (part == key) continue;
             if (const auto removed = remove(part); !removed) {
@@ -302,6 +314,21 @@ Result<BlobFile> read_local_blob(const std::filesystem::path& directory, std::st
     const Descriptor root(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root) return std::unexpected(error_of(errno, "opened"));
     return open_blob(root.get(), key);
+}
+
+Result<> copy_local_blob(const std::filesystem::path& from, const std::filesystem::path& to,
+                         std::string_view key) {
+    if (const auto checked = check_key(key); !checked) return checked;
+    const Descriptor root(::open(from.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root) return std::unexpected(error_of(errno, "opened"));
+    Descriptor target(::open(to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!target) return std::unexpected(error_of(errno, "opened"));
+    const auto file = open_file(root.get(), key);
+    if (!file) return std::unexpected(file.error());
+    auto copy = UnfinishedFile::make(std::make_shared<const Root>(std::move(target)));
+    if (!copy) return std::unexpected(copy.error());
+    if (const auto copied = append_file(copy->fd(), file->file.get()); !copied) return copied;
+    return copy->publish(std::string(key));
 }
 
 Result<std::unique_ptr<BlobStore>> open_local_blobs(const std::filesystem::path& directory) {

@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -39,6 +40,15 @@ std::size_t count_files(const fs::path& directory) {
     for (const auto& entry : fs::recursive_directory_iterator(directory))
         count += entry.is_regular_file() ? 1 : 0;
     return count;
+}
+
+std::string read_file(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_file(const fs::path& path, std::string_view bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
 }
 
 class LocalBlobs : public testing::Test {
@@ -135,16 +145,72 @@ TEST_F(LocalBlobs, AVisitTellsOfEachFileAndChangesNothing) {
     fs::create_symlink("/etc/hostname", directory / "assets" / "link");
     std::vector<std::string> told;
     const auto visit = [&](const LocalFile& file) -> Result<> {
-        told.push_back(std::to_string(static_cast<int>(file.kind)) + " " + file.path + " " +
-                       std::to_string(file.bytes));
+        told.push_back(std::to_string(static_cast<int>(file.kind)) + " " + file.path);
         return {};
     };
     ASSERT_TRUE(visit_local_blobs(directory, visit));
     std::ranges::sort(told);
-    EXPECT_EQ(told, (std::vector<std::string>{"0 assets/1 4", "1 .unfinished/abc 4", "2 assets/Mine.TXT 1",
-                                              "2 assets/link 0"}));
+    EXPECT_EQ(told, (std::vector<std::string>{"0 assets/1", "1 .unfinished/abc", "2 assets/Mine.TXT",
+                                              "2 assets/link"}));
     EXPECT_EQ(count_files(directory), 4U) << "a link counts as what it leads to";
     EXPECT_TRUE(visit_local_blobs(directory / "none", visit));
+}
+
+TEST_F(LocalBlobs, WhateverBitOfAFileIsFlippedItIsNotBelieved) {
+    const auto blobs = open();
+    put(*blobs, "assets/1", "thirteen bytes");
+    const fs::path path = directory / "assets/1";
+    const auto written = read_file(path);
+    for (std::size_t bit = 0; bit < written.size() * 8; ++bit) {
+        auto flipped = written;
+        flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+        write_file(path, flipped);
+        const auto file = blobs->open("assets/1");
+        const auto checked = file ? file->check() : Result<>(std::unexpected(file.error()));
+        ASSERT_FALSE(checked) << "bit " << bit;
+        EXPECT_EQ(checked.error().code, ErrorCode::corrupt) << "bit " << bit;
+        EXPECT_EQ(blobs->concatenate("assets/2", {"assets/1"}).error().code, ErrorCode::corrupt);
+        EXPECT_EQ(*blobs->list(""), std::vector<std::string>{"assets/1"});
+    }
+    write_file(path, written);
+    EXPECT_TRUE(blobs->open("assets/1")->check());
+}
+
+TEST_F(LocalBlobs, AFileThatIsCutOffIsShorter) {
+    const auto blobs = open();
+    put(*blobs, "assets/1", std::string(100, 'x'));
+    const auto before = blobs->open("assets/1");
+    fs::resize_file(directory / "assets/1", 70);
+    EXPECT_EQ(before->check().error().code, ErrorCode::corrupt);
+    EXPECT_EQ(blobs->open("assets/1")->bytes(), 70U);
+}
+
+TEST_F(LocalBlobs, WhatAnEarlierVersionWroteIsReadAsItIs) {
+    const auto blobs = open();
+    fs::create_directories(directory / "assets");
+    for (const std::size_t bytes : {0UZ, 1UZ, 19UZ, 20UZ, 21UZ, 100'000UZ}) {
+        write_file(directory / "assets/old", std::string(bytes, 'x'));
+        const auto file = blobs->open("assets/old");
+        ASSERT_TRUE(file);
+        EXPECT_EQ(read_whole(*file), std::string(bytes, 'x'));
+    }
+    put(*blobs, "assets/new", "new");
+    ASSERT_TRUE(blobs->concatenate("assets/both", {"assets/new", "assets/old"}));
+    EXPECT_EQ(read_whole(*blobs->open("assets/both")), "new" + std::string(100'000, 'x'));
+}
+
+TEST_F(LocalBlobs, ACopyIsLikeTheOriginalAlsoWhereThatIsDamaged) {
+    const fs::path from = directory / "from", to = directory / "to";
+    const auto blobs = open_local_blobs(from).value(), copies = open_local_blobs(to).value();
+    put(*blobs, "assets/1", "whole");
+    put(*blobs, "assets/2", "damaged");
+    write_file(from / "assets/2", "D" + read_file(from / "assets/2").substr(1));
+    EXPECT_TRUE(copy_local_blob(from, to, "assets/1"));
+    EXPECT_TRUE(copy_local_blob(from, to, "assets/2"));
+    EXPECT_EQ(copy_local_blob(from, to, "assets/3").error().code, ErrorCode::not_found);
+    EXPECT_EQ(read_whole(*copies->open("assets/1")), "whole");
+    EXPECT_EQ(copies->open("assets/2")->check().error().code, ErrorCode::corrupt);
+    EXPECT_EQ(count_files(to), 2U);
 }
 
 TEST_F(LocalBlobs, OthersMayNotReadTheFiles) {

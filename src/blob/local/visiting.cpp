@@ -26,7 +26,6 @@ Result<> visit_local_blobs(const fs::path& directory,
         const bool is_plain = fs::is_regular_file(status);
         LocalFile file{.path = at->path().lexically_relative(directory).string()};
         file.kind = kind_of(file.path, is_plain);
-        if (is_plain) file.bytes = fs::file_size(at->path(), unreadable);
         if (const auto visited = visit(file); !visited) return visited;
     }
     if (error && error != std::errc::no_such_file_or_directory)

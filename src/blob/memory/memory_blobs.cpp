@@ -30,16 +30,6 @@ public:
         buffer_ += bytes;
         return {};
     }
-    Result<> append_blob(const BlobFile& blob) override {
-        std::string bytes(blob.bytes(), '\0');
-        for (std::size_t done = 0; done < bytes.size();) {
-            const auto count =
-                ::pread(blob.fd(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
-            if (count <= 0) return fail(ErrorCode::corrupt, "A part of the blob changed its size.");
-            done += static_cast<std::size_t>(count);
-        }
-        return append(bytes);
-    }
     Result<> commit() override { return commit_as(key_); }
     Result<> commit_as(std::string_view key) override {
         if (const auto checked = check_key(key); !checked) return checked;

@@ -134,8 +134,11 @@ void Input::select_only(int index) {
 
 int Input::read(void* self, std::uint8_t* buffer, int size) {
     auto& input = *static_cast<Input*>(self);
+    // What follows in the file is not of the media.
+    const auto wanted = std::min<std::int64_t>(size, input.bytes_ - input.at_);
+    if (wanted <= 0) return AVERROR_EOF;
     for (;;) {
-        const ssize_t got = ::pread(input.fd_, buffer, static_cast<std::size_t>(size), input.at_);
+        const ssize_t got = ::pread(input.fd_, buffer, static_cast<std::size_t>(wanted), input.at_);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return AVERROR(errno);
         if (got == 0) return AVERROR_EOF;

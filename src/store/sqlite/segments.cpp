@@ -6,6 +6,7 @@
 #include <cstring>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -110,6 +111,7 @@ Result<> SegmentLog::write() {
     if (fresh_) {
         if (const auto begun = begin(current_); !begun) return begun;
     }
+    was_written_ = true;
     if (const auto written = disk_->write_at(file_.fd(), pending_, size_); !written) return written;
     return disk_->sync(file_.fd(), "the log");
 }
@@ -119,12 +121,16 @@ void SegmentLog::keep() {
     pending_.clear();
     if (pending_.capacity() > kPendingKept) pending_.shrink_to_fit();
     pending_live_ = 0;
+    was_written_ = false;
 }
 
-void SegmentLog::abandon() {
-    if (!pending_.empty() && file_ && !fresh_ && disk_->usable()) (void)disk_->truncate(file_.fd(), size_);
+Result<> SegmentLog::abandon() {
     pending_.clear();
     pending_live_ = 0;
+    if (!std::exchange(was_written_, false)) return {};
+    if (const auto usable = disk_->usable(); !usable) return usable;
+    if (const auto cut = disk_->truncate(file_.fd(), size_); !cut) return cut;
+    return disk_->sync(file_.fd(), "the log");
 }
 
 Result<std::shared_ptr<const File>> SegmentLog::open(std::int64_t segment) const {

@@ -73,7 +73,9 @@ public:
     void rewind(Mark mark);
     Result<> write();
     void keep();
-    void abandon();
+    // What may have reached the disk is durably gone then: records of what was refused would be taken for
+    // whole where an index is built anew.
+    Result<> abandon();
 
     // What is being appended: the segment, its length then, and how many records are new that count.
     bool has_pending() const { return !pending_.empty(); }
@@ -109,6 +111,7 @@ private:
     bool fresh_ = true;         // it has to be created first
     std::string pending_;
     std::int64_t pending_live_ = 0;
+    bool was_written_ = false;  // what is pending, perhaps in part
 
     mutable std::mutex mutex_;
     mutable std::map<std::int64_t, std::shared_ptr<const File>> readable_;

@@ -115,8 +115,9 @@ Result<> Writer::try_group(const std::vector<Work*>& group) {
     }
     if (!done) {
         if (connection_->in_transaction()) (void)connection_->run(sql::kRollback);
-        lines_->abandon();
-        bodies_->abandon();
+        for (SegmentLog* const log : {lines_, bodies_}) {
+            if (const auto abandoned = log->abandon(); !abandoned) done = abandoned;
+        }
         return done;
     }
     // A transaction that has changed nothing is not synced.

@@ -88,7 +88,8 @@ async::Task<void> Clients::create(Node& node) {
     std::vector<std::string> names;
     std::string bytes;
     for (std::uint32_t i = 0; i < count; ++i) {
-        names.push_back(fmt::format("item-{}-{}", dice_->between(0, 3), ++last_item_));
+        // The full stop tells the name from what SQLite leaves of a longer one.
+        names.push_back(fmt::format("item-{}-{}.", dice_->between(0, 3), ++last_item_));
         draft.items.push_back(
             {.custom_id = names.back(), .body_offset = bytes.size(), .body_bytes = names.back().size()});
         bytes += names.back();

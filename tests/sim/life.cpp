@@ -379,12 +379,7 @@ void Life::look_for_what_was_removed() {
         std::ifstream file(entry.path(), std::ios::binary);
         const std::string bytes{std::istreambuf_iterator<char>(file), {}};
         for (const std::string& name : names) {
-            for (std::size_t at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at + 1)) {
-                const std::size_t end = at + name.size();
-                if (end < bytes.size() && std::isdigit(static_cast<unsigned char>(bytes[end])) != 0) continue;
-                witness_->left_on_disk(name, entry.path().filename());
-                break;
-            }
+            if (bytes.contains(name)) witness_->left_on_disk(name, entry.path().filename());
         }
     }
 }

@@ -228,6 +228,8 @@ void Witness::saw_post(const Post& post, const Result<core::Batch>& stored) {
     if (!has_ended(*stored))
         found("webhooks_tell_each_end_once", post.payload + " was told of " + words_of(*stored));
     Known& known = batches_.at(stored->id);
+    if (known.fate == Fate::refused)
+        found("all_or_nothing", "was refused and is told of: " + words_of(*stored));
     // Told of: from now on it is known to have ended, as if it had been looked at.
     known.over_at = std::min(known.over_at, timeline_->now());
     known.last = *stored;

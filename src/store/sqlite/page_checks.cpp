@@ -1,5 +1,6 @@
 #include "store/sqlite/page_checks.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -21,6 +22,7 @@ constexpr std::string_view kMagic = "SQLite format 3\0"sv;
 constexpr int kHeaderBytes = 100;
 constexpr int kPageBytesAt = 16;
 constexpr int kReservedAt = 20;
+constexpr int kCountAt = 28;
 constexpr int kPageBytesMin = 512;
 constexpr int kPageBytesMax = 65'536;
 // Half of what `clear_unused_room` can do with: 64 GiB of the pages that SQLite makes.
@@ -31,7 +33,8 @@ constexpr int kSetPages = 0x53484602;
 
 struct Pages {
     bool have_checks = false;
-    int bytes = 0;  // of each; 0: not known yet
+    int bytes = 0;            // of each; 0: not known yet
+    sqlite3_int64 count = 0;  // as the first one says
 };
 
 struct CheckedFile {  // followed by the file of the layer below
@@ -68,7 +71,11 @@ void look_at_header(sqlite3_file* file, const char* bytes, int count, sqlite3_in
     const int of_page = said == 1 ? kPageBytesMax : said;
     // Of any other size SQLite takes nothing for a database.
     const bool can_be = of_page >= kPageBytesMin && std::has_single_bit(static_cast<unsigned>(of_page));
-    pages_of(file) = {.have_checks = can_be && bytes[kReservedAt] == kCheckBytes, .bytes = of_page};
+    sqlite3_int64 pages = 0;
+    for (int byte = 0; byte < 4; ++byte)
+        pages = pages * 256 + static_cast<unsigned char>(bytes[kCountAt + byte]);
+    pages_of(file) = {
+        .have_checks = can_be && bytes[kReservedAt] == kCheckBytes, .bytes = of_page, .count = pages};
 }
 
 // A first page whose check is right but for the number that says that there are checks.
@@ -109,11 +116,13 @@ int read_page(sqlite3_file* file, void* into, int count, sqlite3_int64 at) {
     return read_part(file, bytes, count, at);
 }
 
-// Whether a page of a b-tree is known from others by how it begins, also while the file grows.
+// Whether a page of a b-tree is known from others by how it begins, also while the file grows, and a copy of
+// one.
 bool has_few_pages(sqlite3_file* file) {
     sqlite3_int64 bytes = 0;
     const int code = below(file)->pMethods->xFileSize(below(file), &bytes);
-    return code == SQLITE_OK && bytes / pages_of(file).bytes < kFewPages;
+    const Pages& pages = pages_of(file);
+    return code == SQLITE_OK && std::max(bytes / pages.bytes, pages.count) < kFewPages;
 }
 
 // The room for the check, and what no cell has, are nobody's but ours, also in SQLite's copy of the page.

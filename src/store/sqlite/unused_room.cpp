@@ -43,7 +43,11 @@ void clear_unused_room(std::span<char> page, bool is_first) {
     const std::size_t begin = header_at + header + number_at(page, header_at + kCellsAt) * kBytesOfPointer;
     const std::size_t said = number_at(page, header_at + kFirstCellAt);
     const std::size_t end = said == 0 ? 65'536 : said;
-    if (begin < end && end <= page.size()) std::ranges::fill(page.subspan(begin, end - begin), '\0');
+    if (begin >= end || end > page.size()) return;
+    for (std::size_t pointer = header_at + header; pointer < begin; pointer += kBytesOfPointer) {
+        if (number_at(page, pointer) < end) return;  // a damaged page keeps what it has
+    }
+    std::ranges::fill(page.subspan(begin, end - begin), '\0');
 }
 
 }  // namespace sheaf::store

@@ -54,13 +54,13 @@ TEST(UnusedRoom, OfTheFirstPageBeginsBehindTheDatabasesHeader) {
     EXPECT_EQ(after.substr(256), page.substr(256));
 }
 
-TEST(UnusedRoom, OfAFullPageAndOfWhatIsNoPageOfATreeIsNone) {
+TEST(UnusedRoom, OfAFullOrDamagedPageAndOfWhatIsNoPageOfATreeIsNone) {
     const std::string full("\0\0\0\2\0\14\0", 7);
     const std::string too_far("\0\0\0\2\2\1\0", 7);
     const std::string overlapping("\0\0\0\377\0\20\0", 7);
     for (const std::string& page :
          {page_of(13, full, ""), page_of(13, too_far, ""), page_of(13, overlapping, ""),
-          page_of(0, kLeaf, ""), page_of(1, kLeaf, "")})
+          page_of(13, kLeaf, "aa" + std::string("\0\77", 2)), page_of(0, kLeaf, ""), page_of(1, kLeaf, "")})
         EXPECT_EQ(cleared(page), page);
 }
 

@@ -151,8 +151,8 @@ public:
 
     virtual Result<std::unique_ptr<BodySpool>> new_body() = 0;
 
-    // A body with the bytes of an open file, which nobody changes any more: shared with it where the two lie
-    // on one file system, else copied. corrupt: the file has fewer bytes.
+    // A body of the first `bytes` of an open file, which nobody changes any more: shared with it where the
+    // two lie on one file system, else copied. corrupt: the file has fewer bytes.
     virtual Result<std::unique_ptr<BodySpool>> body_of(const Descriptor& file, std::uint64_t bytes) = 0;
 
     // Stores the batch with all its items and its body, or nothing. exhausted: `active_max` is reached.

@@ -85,7 +85,8 @@ void BatchCheck::open_body() {
         body_file_ = std::move(*file);
         has_body_ = true;
         const auto size = size_of(body_file_.fd());
-        body_record_is_whole_ = size && *size == row_->body_bytes;
+        // One that was shared may go on.
+        body_record_is_whole_ = size && *size >= row_->body_bytes;
         return;
     }
     const Place place = row_->body_place();

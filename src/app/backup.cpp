@@ -34,7 +34,9 @@ Result<> copy_blobs(const fs::path& from, const fs::path& to, store::Backup& bac
     std::vector<store::NamedBlob> missing;
     const auto copied = backup.each_blob([&](const store::NamedBlob& blob) -> Result<> {
         const auto done = blob::copy_local_blob(from, to, key_of(blob));
-        if (done || done.error().code != ErrorCode::not_found) return done;
+        const bool is_missing =
+            !done && (done.error().code == ErrorCode::not_found || done.error().code == ErrorCode::invalid);
+        if (!is_missing) return done;
         missing.push_back(blob);
         return {};
     });

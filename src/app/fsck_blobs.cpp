@@ -79,7 +79,10 @@ Result<> put_aside(const BlobCheck& check, const blob::LocalFile& file, Report& 
 // Empty: nothing.
 Result<std::string> what_is_wrong(const std::filesystem::path& directory, const store::NamedBlob& blob) {
     const auto file = blob::read_local_blob(directory, key_of(blob));
-    if (!file && file.error().code == ErrorCode::not_found) return "its bytes are missing";
+    // A key with a flipped bit names nothing.
+    const bool is_missing =
+        !file && (file.error().code == ErrorCode::not_found || file.error().code == ErrorCode::invalid);
+    if (is_missing) return "its bytes are missing";
     const bool has_size = file && (!blob.bytes || *blob.bytes == file->bytes());
     if (file && !has_size) return fmt::format("it has {} bytes instead of {}", file->bytes(), *blob.bytes);
     const auto checked = file ? file->check() : Result<>(std::unexpected(file.error()));

@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;  // stays in the processor's cache
 
+// What the disk says of bytes that it has lost.
+bool is_damage(int error) {
+    return error == EIO || error == EBADMSG || error == EUCLEAN;
+}
+
 }  // namespace
 
 bool is_blob_key(std::string_view key) {
@@ -29,6 +34,7 @@ BlobFile& BlobFile::operator=(BlobFile&& other) noexcept {
     std::swap(fd_, other.fd_);
     std::swap(bytes_, other.bytes_);
     std::swap(sum_, other.sum_);
+    std::swap(last_check_, other.last_check_);
     return *this;
 }
 
@@ -39,6 +45,8 @@ Result<> BlobFile::read(const std::function<Result<>(std::string_view)>& take) c
         const auto wanted = std::min<std::uint64_t>(bytes_ - at, piece.size());
         const auto count = ::pread(fd_, piece.data(), wanted, static_cast<off_t>(at));
         if (count < 0 && errno == EINTR) continue;
+        if (count < 0 && is_damage(errno))
+            return fail(ErrorCode::corrupt, "The stored bytes of the file cannot be read any more.");
         if (count < 0)
             return fail(ErrorCode::unavailable,
                         fmt::format("A file could not be read: {}.", std::generic_category().message(errno)));
@@ -49,11 +57,18 @@ Result<> BlobFile::read(const std::function<Result<>(std::string_view)>& take) c
         at += bytes.size();
     }
     if (sum_ && sum != *sum_) return fail(ErrorCode::corrupt, "The stored bytes of the file are damaged.");
+    if (last_check_) last_check_->holds_until = SteadyClock::now() + kCheckHolds;
     return {};
 }
 
-Result<> BlobFile::check() const {
-    return read([](std::string_view) { return Result<>(); });
+Result<> BlobFile::check(const std::function<bool()>& is_canceled) const {
+    if (!sum_) return {};
+    if (last_check_ && SteadyClock::now() < last_check_->holds_until.load()) return {};
+    return read([&](std::string_view) -> Result<> {
+        if (is_canceled && is_canceled())
+            return fail(ErrorCode::canceled, "Nobody waits for the file any more.");
+        return {};
+    });
 }
 
 BlobFile::~BlobFile() {

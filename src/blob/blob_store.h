@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,18 +11,31 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/steady_clock.h"
 
 namespace sheaf::blob {
+
+// That all bytes of a blob were read and were what was committed. Threads: any.
+struct LastCheck {
+    std::atomic<SteadyClock::time_point> holds_until = SteadyClock::time_point::min();
+};
+inline constexpr std::chrono::minutes kCheckHolds{10};
 
 // A local, readable file that begins with a blob's bytes; others may follow. Closes its descriptor.
 //
 // Whoever reads by the descriptor calls check() before, and believes nothing of a blob that is `corrupt`.
 class BlobFile {
 public:
-    // `sum` is the CRC-32C of the bytes. Of what was stored without one only the size is checked.
-    BlobFile(int fd, std::uint64_t bytes, std::optional<std::uint32_t> sum = std::nullopt)
-        : fd_(fd), bytes_(bytes), sum_(sum) {}
-    BlobFile(BlobFile&& other) noexcept : fd_(other.release()), bytes_(other.bytes_), sum_(other.sum_) {}
+    // What has no checksum is taken as it is.
+    BlobFile(int fd, std::uint64_t bytes) : fd_(fd), bytes_(bytes) {}
+    // `sum` is the CRC-32C of the bytes; files of one blob share what they find.
+    BlobFile(int fd, std::uint64_t bytes, std::uint32_t sum, std::shared_ptr<LastCheck> last_check)
+        : fd_(fd), bytes_(bytes), sum_(sum), last_check_(std::move(last_check)) {}
+    BlobFile(BlobFile&& other) noexcept
+        : fd_(other.release()),
+          bytes_(other.bytes_),
+          sum_(other.sum_),
+          last_check_(std::move(other.last_check_)) {}
     BlobFile& operator=(BlobFile&& other) noexcept;
     ~BlobFile();
     int fd() const { return fd_; }
@@ -29,8 +43,9 @@ public:
     // Gives all bytes to `take`, in pieces; an error of its own ends it. corrupt, after the last piece: they
     // are not what was committed. Blocks; from any thread, also from several at a time.
     Result<> read(const std::function<Result<>(std::string_view)>& take) const;
-    // Reads them all for the error alone.
-    Result<> check() const;
+    // Reads them all for the error alone, unless that was done within the last kCheckHolds. canceled: as soon
+    // as `is_canceled` says so.
+    Result<> check(const std::function<bool()>& is_canceled = {}) const;
     // Gives the descriptor away: whoever takes it closes it.
     int release() { return std::exchange(fd_, -1); }
 
@@ -38,6 +53,7 @@ private:
     int fd_;
     std::uint64_t bytes_;
     std::optional<std::uint32_t> sum_;
+    std::shared_ptr<LastCheck> last_check_;
 };
 
 // One blob being written. Dropped without commit(), it leaves nothing.

@@ -87,12 +87,15 @@ async::Task<Result<>> Files::remove_all(AccountId account, FileId id) {
 
 async::Task<Result<OpenedFile>> Files::open(const core::File& file) {
     if (file.batch) co_return co_await open_results(file);
-    auto blob = co_await parts_.blobs([&](blob::BlobStore& blobs) -> Result<blob::BlobFile> {
-        auto opened = blobs.open(file.blob_key);
-        if (!opened) return opened;
-        if (const auto checked = opened->check(); !checked) return std::unexpected(checked.error());
-        return opened;
-    });
+    blob::BlobStore& blobs = parts_.blobs.now();
+    auto blob =
+        co_await parts_.lane->run_stoppable([&](const std::atomic<bool>& stop) -> Result<blob::BlobFile> {
+            auto opened = blobs.open(file.blob_key);
+            if (!opened) return opened;
+            const auto checked = opened->check([&] { return stop.load(); });
+            if (!checked) return std::unexpected(checked.error());
+            return opened;
+        });
     if (!blob && blob.error().code == ErrorCode::not_found) {
         // Removed meanwhile, or lost.
         const auto still = co_await find(file.account, file.id);

@@ -92,9 +92,11 @@ async::Task<void> Assets::settle(core::Asset asset) {
     if (!opened && opened.error().code == ErrorCode::not_found)
         co_return co_await fail_asset(asset, "The file's bytes are no longer there. Upload it again.");
     if (!opened && opened.error().code == ErrorCode::corrupt)
-        co_return co_await fail_asset(asset, opened.error().message + " Upload it again.");
+        co_return co_await fail_asset(asset, "The file's bytes are damaged. Upload it again.");
     if (!opened) co_return log_left(asset, opened.error());
     const std::uint64_t bytes = opened->bytes();
+    if (asset.bytes != 0 && asset.bytes != bytes)
+        co_return co_await fail_asset(asset, "The file's bytes are damaged. Upload it again.");
     const auto probed = co_await probe(std::make_shared<const blob::BlobFile>(std::move(*opened)));
     if (!probed) co_return co_await fail_asset(asset, std::string(kNotExamined));
     if (!*probed) co_return co_await fail_asset(asset, probed->error().message);

@@ -223,6 +223,11 @@ async::Task<std::optional<core::Asset>> Assets::assemble(core::Asset asset) {
         if (const auto there = blobs.open(blob_key_of(asset.id));
             there && there->bytes() == upload->total_bytes)
             return {};
+        for (const core::UploadChunk& chunk : *chunks) {
+            const auto part = blobs.open(blob_key_of(id, chunk.index, chunk.etag));
+            if (!part) return std::unexpected(part.error());
+            if (part->bytes() != chunk.bytes) return fail(ErrorCode::corrupt, "A chunk has not its size.");
+        }
         return blobs.concatenate(blob_key_of(asset.id), parts);
     });
     if (!joined &&

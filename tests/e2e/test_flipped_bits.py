@@ -10,8 +10,7 @@ import httpx
 import pytest
 
 import api
-from sheaf_server import scripted_model
-from test_rebuild import Left, fsck, left  # noqa: F401
+from test_rebuild import MODELS, Left, fsck, left  # noqa: F401
 
 SEED = int(os.environ.get("SHEAF_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
 FLIPS = int(os.environ.get("SHEAF_TEST_FLIPS", 15))
@@ -119,11 +118,12 @@ def test_no_write_ahead_log_that_has_lost_commits_is_taken_over(left):  # noqa: 
 @pytest.mark.timeout(180)
 def test_no_uploaded_file_with_a_flipped_bit_is_read(make_server, account_of, media):
     dice = random.Random(SEED)
-    server = make_server(models=[scripted_model(answer="ok {custom_id}")])
+    server = make_server(models=MODELS)
     account = account_of(server)
     key = {"authorization": f"Bearer {account.key.key}"}
+    # So many that the batch shares the file's bytes.
     lines = b"".join(b'{"custom_id": "%d", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "practice", "messages": '
-                     b'[{"role": "user", "content": "Hello"}]}}\n' % number for number in range(50))
+                     b'[{"role": "user", "content": "%s"}]}}\n' % (number, b"x" * 50_000) for number in range(50))
     file = httpx.post(f"{server.url}/v1/files", headers=key, data={"purpose": "batch"}, files={"file": ("in.jsonl", lines)}).json()["id"]
     video = account.asset(media.clip)
     server.kill()
@@ -148,6 +148,11 @@ def test_no_uploaded_file_with_a_flipped_bit_is_read(make_server, account_of, me
         assert looked.returncode == 1 and looked.stdout.count("its bytes are damaged") == 2, (SEED, what, looked)
         for path, content in whole.items():
             path.write_bytes(content)
-    assert fsck(server, server.data).returncode == 0
     server.start()
     assert httpx.get(f"{server.url}/v1/files/{file}/content", headers=key).content == lines
+    batch = httpx.post(f"{server.url}/v1/batches", headers=key, json={
+        "input_file_id": file, "completion_window": "24h", "endpoint": "/v1/chat/completions"}).json()["id"]
+    api.wait_for(lambda: httpx.get(f"{server.url}/v1/batches/{batch}", headers=key).json()["status"] == "completed")
+    server.kill()
+    looked = fsck(server, server.data)
+    assert looked.returncode == 0 and "all is well" in looked.stdout, looked

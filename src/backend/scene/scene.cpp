@@ -249,7 +249,7 @@ private:
         auto loudness = co_await video.loudness();
         if (!loudness) {
             const ErrorCode code = loudness.error().code;
-            if (code == ErrorCode::unavailable || code == ErrorCode::internal)
+            if (code == ErrorCode::unavailable || code == ErrorCode::internal || code == ErrorCode::corrupt)
                 co_return std::unexpected(loudness.error());
             // The picture was fine: a broken sound track does not take that away.
             findings.sound_problem = loudness.error().message;

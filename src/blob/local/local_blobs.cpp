@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/recent_map.h"
 #include "blob/blobs.h"
 #include "blob/local/ending.h"
 #include "blob/local/files.h"
@@ -30,9 +32,18 @@ std::string parent_of(const std::string& key) {
     return slash == std::string::npos ? "." : key.substr(0, slash);
 }
 
+// Which bytes a file holds: another one has another.
+struct Identity {
+    std::uint64_t number = 0;  // of the inode
+    std::int64_t written_s = 0;
+    std::int64_t written_ns = 0;
+    bool operator==(const Identity&) const = default;
+};
+
 struct OpenedFile {
     Descriptor file;
     std::uint64_t bytes = 0;
+    Identity identity;
 };
 
 Result<OpenedFile> open_file(int root, std::string_view key) {
@@ -43,10 +54,35 @@ Result<OpenedFile> open_file(int root, std::string_view key) {
     struct stat status{};
     if (::fstat(file.get(), &status) != 0) return std::unexpected(error_of(errno, "looked at"));
     if (!S_ISREG(status.st_mode)) return fail(ErrorCode::not_found, "There is no such blob.");
-    return OpenedFile{std::move(file), static_cast<std::uint64_t>(status.st_size)};
+    return OpenedFile{std::move(file),
+                      static_cast<std::uint64_t>(status.st_size),
+                      {status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec}};
 }
 
-Result<BlobFile> open_blob(int root, std::string_view key) {
+// The newest blobs' last checks.
+class LastChecks {
+public:
+    std::shared_ptr<LastCheck> of(std::string_view key, const Identity& identity) {
+        const std::scoped_lock lock(mutex_);
+        const std::string name(key);
+        if (const auto* const known = checks_.find(name); known && known->identity == identity)
+            return known->check;
+        const auto check = std::make_shared<LastCheck>();
+        checks_.set(name, {identity, check});
+        return check;
+    }
+
+private:
+    static constexpr std::size_t kKept = 10'000;
+    struct Known {
+        Identity identity;
+        std::shared_ptr<LastCheck> check;
+    };
+    std::mutex mutex_;
+    RecentMap<std::string, Known> checks_{kKept};
+};
+
+Result<BlobFile> open_blob(int root, std::string_view key, LastChecks& last_checks) {
     auto opened = open_file(root, key);
     if (!opened) return std::unexpected(opened.error());
     const int fd = opened->file.get();
@@ -58,7 +94,8 @@ Result<BlobFile> open_blob(int root, std::string_view key) {
     const auto ending = parse_ending({last.data(), last.size()}, bytes);
     if (!ending) return std::unexpected(ending.error());
     if (!*ending) return BlobFile(opened->file.release(), bytes);
-    return BlobFile(opened->file.release(), (*ending)->bytes, (*ending)->sum);
+    return BlobFile(opened->file.release(), (*ending)->bytes, (*ending)->sum,
+                    last_checks.of(key, opened->identity));
 }
 
 // The directory that holds everything. Shared by the store and its writers, which may outlive it.
@@ -218,7 +255,7 @@ public:
 
     Result<BlobFile> open(std::string_view key) override {
         if (const auto checked = check_key(key); !checked) return std::unexpected(checked.error());
-        return open_blob(root_->fd(), key);
+        return open_blob(root_->fd(), key, last_checks_);
     }
 
     Result<> concatenate(std::string_view key, const std::vector<std::string>& parts) override {
@@ -293,6 +330,7 @@ private:
 
     std::filesystem::path directory_;
     std::shared_ptr<const Root> root_;
+    LastChecks last_checks_;
 };
 
 Result<> remove_unfinished(const std::filesystem::path& directory) {
@@ -313,7 +351,8 @@ Result<BlobFile> read_local_blob(const std::filesystem::path& directory, std::st
     if (const auto checked = check_key(key); !checked) return std::unexpected(checked.error());
     const Descriptor root(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root) return std::unexpected(error_of(errno, "opened"));
-    return open_blob(root.get(), key);
+    LastChecks none;
+    return open_blob(root.get(), key, none);
 }
 
 Result<> copy_local_blob(const std::filesystem::path& from, const std::filesystem::path& to,

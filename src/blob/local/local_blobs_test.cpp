@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/steady_clock.h"
 #include "blob/blob_store_conformance.h"
 #include "blob/blobs.h"
 
@@ -174,6 +175,45 @@ TEST_F(LocalBlobs, WhateverBitOfAFileIsFlippedItIsNotBelieved) {
     }
     write_file(path, written);
     EXPECT_TRUE(blobs->open("assets/1")->check());
+}
+
+struct TimeOfATest final : SteadyClock::Owner {
+    TimeOfATest() { SteadyClock::give_to(this); }
+    ~TimeOfATest() override { SteadyClock::give_to(nullptr); }
+    SteadyClock::time_point now() const noexcept override { return at; }
+    void announce(SteadyClock::time_point) override {}
+    SteadyClock::time_point at{};
+};
+
+TEST_F(LocalBlobs, ACheckHoldsForAWhileForAllThatOpenTheBlob) {
+    TimeOfATest time;
+    const auto blobs = open();
+    put(*blobs, "assets/1", "whole");
+    const fs::path path = directory / "assets/1";
+    EXPECT_TRUE(blobs->open("assets/1")->check());
+    const auto written = fs::last_write_time(path);
+    const auto damage = [&] {
+        write_file(path, "W" + read_file(path).substr(1));
+        fs::last_write_time(path, written);
+    };
+    damage();
+    EXPECT_TRUE(blobs->open("assets/1")->check());
+    EXPECT_EQ(read_whole(*blobs->open("assets/1")), "corrupt") << "what is read is always checked";
+    EXPECT_FALSE(open()->open("assets/1")->check()) << "another process knows nothing of it";
+    time.at += kCheckHolds;
+    EXPECT_FALSE(blobs->open("assets/1")->check());
+    put(*blobs, "assets/1", "Whole");
+    EXPECT_TRUE(blobs->open("assets/1")->check());
+}
+
+TEST_F(LocalBlobs, ACheckIsGivenUpWhenNobodyWaitsForIt) {
+    const auto blobs = open();
+    put(*blobs, "assets/1", std::string(1 << 20, 'x'));
+    int asked = 0;
+    const auto checked = blobs->open("assets/1")->check([&] { return ++asked == 2; });
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().code, ErrorCode::canceled);
+    EXPECT_EQ(asked, 2);
 }
 
 TEST_F(LocalBlobs, AFileThatIsCutOffIsShorter) {

@@ -208,7 +208,8 @@ Error explain(int status) {
 
 Result<WorkerAnswer> call_worker(const FfmpegOptions& options, wire::Job job, const blob::BlobFile& file,
                                  std::stop_token stop) {
-    if (const auto checked = file.check(); !checked) return std::unexpected(checked.error());
+    const auto checked = file.check([&] { return stop.stop_requested(); });
+    if (!checked) return std::unexpected(checked.error());
     job.limits = {
         .memory_bytes_max = options.memory_bytes_max,
         .cpu_s_max = static_cast<std::uint64_t>(std::max<std::int64_t>(options.cpu_time_max.count(), 1)),

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "store/sqlite/disk.h"
+#include "store/sqlite/read_ahead.h"
 
 // The format is https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
 namespace sheaf::store {
@@ -74,16 +75,17 @@ Result<std::optional<WalOnDisk>> look_at_wal(const std::filesystem::path& path) 
     }
     std::memcpy(&log.salts, start.data() + 16, sizeof log.salts);
     const std::string salts(start.data() + 16, 8);
-    std::string frame(kFrameHeaderBytes + page_bytes, '\0');
+    const std::size_t frame_bytes = kFrameHeaderBytes + page_bytes;
+    ReadAhead frames(file->fd(), *size);
     bool is_read = true;
-    for (std::uint64_t at = kHeaderBytes; at + frame.size() <= *size; at += frame.size()) {
-        if (const auto got = read_at(file->fd(), frame.data(), frame.size(), at); !got)
-            return std::unexpected(got.error());
-        const bool is_ours = std::string_view(frame).substr(8, 8) == salts;
+    for (std::uint64_t at = kHeaderBytes; at + frame_bytes <= *size; at += frame_bytes) {
+        const auto frame = frames.bytes(at, frame_bytes);
+        if (!frame) return std::unexpected(frame.error());
+        const bool is_ours = frame->substr(8, 8) == salts;
         if (is_read) {
-            sums.add(std::string_view(frame).substr(0, 8));
-            sums.add(std::string_view(frame).substr(kFrameHeaderBytes));
-            is_read = is_ours && sums.are(frame.data() + 16);
+            sums.add(frame->substr(0, 8));
+            sums.add(frame->substr(kFrameHeaderBytes));
+            is_read = is_ours && sums.are(frame->data() + 16);
             log.frames += is_read;
         } else if (is_ours) {
             // Whatever was written behind it was once read, and is not any more.

@@ -376,8 +376,9 @@ void Life::look_for_what_was_removed() {
     run_for(4s);
     for (const auto& entry : std::filesystem::recursive_directory_iterator(data_)) {
         if (!entry.is_regular_file()) continue;
-        std::ifstream file(entry.path(), std::ios::binary);
-        const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+        std::string bytes(entry.file_size(), '\0');
+        std::ifstream(entry.path(), std::ios::binary)
+            .read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
         for (const std::string& name : names) {
             if (bytes.contains(name)) witness_->left_on_disk(name, entry.path().filename());
         }

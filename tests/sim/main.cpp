@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,6 +125,9 @@ int main(int argc, char** argv) {
     app.add_flag("--log", options.lets_log, "let the servers write their log");
     app.add_flag("--twice", options.lives_twice, "live each twice, and look that it went the same way");
     CLI11_PARSE(app, argc, argv);
+    // One thread has it all, and nobody asks how much memory it takes.
+    sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     spdlog::set_level(options.lets_log ? spdlog::level::debug : spdlog::level::off);
     const auto began = std::chrono::steady_clock::now();
     const Tally tally = live_in_jobs(options);

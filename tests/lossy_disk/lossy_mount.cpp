@@ -229,6 +229,7 @@ bool serve(Mounted& mounted, char* program) {
     fuse_args arguments = FUSE_ARGS_INIT(1, &program);
     const fuse_operations all = operations();
     fuse* const served = fuse_new(&arguments, &all, sizeof all, &mounted);
+    fuse_opt_free_args(&arguments);
     if (served == nullptr || fuse_mount(served, mounted.options.mountpoint.c_str()) != 0) return false;
     const bool can_end = fuse_set_signal_handlers(fuse_get_session(served)) == 0;
     if (can_end) fuse_loop(served);

@@ -9,6 +9,10 @@ MOUNTED_WITHIN_S = 10
 ENDS_WITHIN_S = 30
 
 
+class CannotMount(AssertionError):
+    """There is no FUSE here, or no right to use it."""
+
+
 class LossyMount:
     """Entered, `path` is on a disk with its power. What is cut or left there is what the disk would have kept."""
 
@@ -34,7 +38,7 @@ class LossyMount:
                 self.process.kill()
                 self.process.wait()
                 self.process = None
-                raise AssertionError("lossy_mount did not mount")
+                raise CannotMount("lossy_mount did not mount")
             time.sleep(0.005)
 
     def end(self) -> None:
@@ -58,5 +62,5 @@ def can_mount(build: Path) -> bool:
         try:
             with LossyMount(build, Path(folder), 1):
                 return True
-        except (AssertionError, FileNotFoundError):
+        except (CannotMount, FileNotFoundError):
             return False

@@ -34,9 +34,7 @@ Result<> copy_blobs(const fs::path& from, const fs::path& to, store::Backup& bac
     std::vector<store::NamedBlob> missing;
     const auto copied = backup.each_blob([&](const store::NamedBlob& blob) -> Result<> {
         const auto done = blob::copy_local_blob(from, to, key_of(blob));
-        const bool is_missing =
-            !done && (done.error().code == ErrorCode::not_found || done.error().code == ErrorCode::invalid);
-        if (!is_missing) return done;
+        if (done || !are_missing(done.error())) return done;
         missing.push_back(blob);
         return {};
     });

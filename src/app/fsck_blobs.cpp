@@ -79,10 +79,7 @@ Result<> put_aside(const BlobCheck& check, const blob::LocalFile& file, Report& 
 // Empty: nothing.
 Result<std::string> what_is_wrong(const std::filesystem::path& directory, const store::NamedBlob& blob) {
     const auto file = blob::read_local_blob(directory, key_of(blob));
-    // A key with a flipped bit names nothing.
-    const bool is_missing =
-        !file && (file.error().code == ErrorCode::not_found || file.error().code == ErrorCode::invalid);
-    if (is_missing) return "its bytes are missing";
+    if (!file && are_missing(file.error())) return "its bytes are missing";
     const bool has_size = file && (!blob.bytes || *blob.bytes == file->bytes());
     if (file && !has_size) return fmt::format("it has {} bytes instead of {}", file->bytes(), *blob.bytes);
     const auto checked = file ? file->check() : Result<>(std::unexpected(file.error()));
@@ -121,6 +118,10 @@ Result<> check_named(const BlobCheck& check, store::Upkeep& upkeep, Report& repo
 std::string key_of(const store::NamedBlob& blob) {
     return blob.kind == Kind::chunk ? service::blob_key_of(UploadId{blob.id}, blob.index, blob.etag)
                                     : blob.key;
+}
+
+bool are_missing(const Error& error) {
+    return error.code == ErrorCode::not_found || error.code == ErrorCode::invalid;
 }
 
 Result<> check_blobs(const BlobCheck& check, store::Upkeep& upkeep, Report& report) {

@@ -38,12 +38,9 @@ BlobFile& BlobFile::operator=(BlobFile&& other) noexcept {
     return *this;
 }
 
-Result<> BlobFile::read(const std::function<Result<>(std::string_view)>& take) const {
-    std::string piece(std::min<std::uint64_t>(bytes_, kPieceBytes), '\0');
-    std::uint32_t sum = 0;
-    for (std::uint64_t at = 0; at < bytes_;) {
-        const auto wanted = std::min<std::uint64_t>(bytes_ - at, piece.size());
-        const auto count = ::pread(fd_, piece.data(), wanted, static_cast<off_t>(at));
+Result<> BlobFile::read_at(std::uint64_t at, std::span<char> into) const {
+    while (!into.empty()) {
+        const auto count = ::pread(fd_, into.data(), into.size(), static_cast<off_t>(at));
         if (count < 0 && errno == EINTR) continue;
         if (count < 0 && is_damage(errno))
             return fail(ErrorCode::corrupt, "The stored bytes of the file cannot be read any more.");
@@ -51,10 +48,20 @@ Result<> BlobFile::read(const std::function<Result<>(std::string_view)>& take) c
             return fail(ErrorCode::unavailable,
                         fmt::format("A file could not be read: {}.", std::generic_category().message(errno)));
         if (count == 0) return fail(ErrorCode::corrupt, "The stored file is shorter than it was.");
-        const std::string_view bytes(piece.data(), static_cast<std::size_t>(count));
-        sum = crc32c(bytes, sum);
-        if (const auto taken = take(bytes); !taken) return taken;
-        at += bytes.size();
+        into = into.subspan(static_cast<std::size_t>(count));
+        at += static_cast<std::uint64_t>(count);
+    }
+    return {};
+}
+
+Result<> BlobFile::read(const std::function<Result<>(std::string_view)>& take) const {
+    std::string piece;
+    std::uint32_t sum = 0;
+    for (std::uint64_t at = 0; at < bytes_; at += piece.size()) {
+        piece.resize(std::min<std::uint64_t>(bytes_ - at, kPieceBytes));
+        if (const auto got = read_at(at, piece); !got) return got;
+        sum = crc32c(piece, sum);
+        if (const auto taken = take(piece); !taken) return taken;
     }
     if (sum_ && sum != *sum_) return fail(ErrorCode::corrupt, "The stored bytes of the file are damaged.");
     if (last_check_) last_check_->holds_until = SteadyClock::now() + kCheckHolds;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,6 +41,9 @@ public:
     ~BlobFile();
     int fd() const { return fd_; }
     std::uint64_t bytes() const { return bytes_; }
+    // Exactly `into`, of the file's bytes from `at` on, unchecked. corrupt: there are not as many, or the
+    // disk has lost them.
+    Result<> read_at(std::uint64_t at, std::span<char> into) const;
     // Gives all bytes to `take`, in pieces; an error of its own ends it. corrupt, after the last piece: they
     // are not what was committed. Blocks; from any thread, also from several at a time.
     Result<> read(const std::function<Result<>(std::string_view)>& take) const;

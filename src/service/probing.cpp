@@ -91,12 +91,11 @@ async::Task<void> Assets::settle(core::Asset asset) {
     auto opened = co_await parts_.blobs([&](blob::BlobStore& blobs) { return blobs.open(asset.blob_key); });
     if (!opened && opened.error().code == ErrorCode::not_found)
         co_return co_await fail_asset(asset, "The file's bytes are no longer there. Upload it again.");
-    if (!opened && opened.error().code == ErrorCode::corrupt)
-        co_return co_await fail_asset(asset, "The file's bytes are damaged. Upload it again.");
+    const bool is_damaged = opened ? asset.bytes != 0 && asset.bytes != opened->bytes()
+                                   : opened.error().code == ErrorCode::corrupt;
+    if (is_damaged) co_return co_await fail_asset(asset, "The file's bytes are damaged. Upload it again.");
     if (!opened) co_return log_left(asset, opened.error());
     const std::uint64_t bytes = opened->bytes();
-    if (asset.bytes != 0 && asset.bytes != bytes)
-        co_return co_await fail_asset(asset, "The file's bytes are damaged. Upload it again.");
     const auto probed = co_await probe(std::make_shared<const blob::BlobFile>(std::move(*opened)));
     if (!probed) co_return co_await fail_asset(asset, std::string(kNotExamined));
     if (!*probed) co_return co_await fail_asset(asset, probed->error().message);

@@ -86,20 +86,6 @@ Result<> sync_directory(int directory) {
     return {};
 }
 
-Result<> read_all(int fd, std::span<char> into, std::uint64_t at) {
-    while (!into.empty()) {
-        const auto count = ::pread(fd, into.data(), into.size(), static_cast<off_t>(at));
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0 && errno == EIO)
-            return fail(ErrorCode::corrupt, "The stored bytes of the file cannot be read any more.");
-        if (count < 0) return std::unexpected(error_of(errno, "read"));
-        if (count == 0) return fail(ErrorCode::corrupt, "The stored file is shorter than it was.");
-        into = into.subspan(static_cast<std::size_t>(count));
-        at += static_cast<std::uint64_t>(count);
-    }
-    return {};
-}
-
 Result<> append_file(int to, int from) {
     while (true) {
         const auto count = ::copy_file_range(from, nullptr, to, nullptr, kCopyBytesMax, 0);

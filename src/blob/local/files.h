@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,8 +42,6 @@ Result<> write_all(int fd, std::string_view bytes);
 Result<> sync_data(int fd);
 // Makes the names in a directory durable.
 Result<> sync_directory(int directory);
-// All of `into`, from `at` on. corrupt: the file is shorter.
-Result<> read_all(int fd, std::span<char> into, std::uint64_t at);
 // Appends all of `from` to `to`, in the kernel where it can.
 Result<> append_file(int to, int from);
 

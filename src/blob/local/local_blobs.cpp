@@ -40,9 +40,9 @@ struct Identity {
     bool operator==(const Identity&) const = default;
 };
 
+// With all its bytes, the blob's and what follows them.
 struct OpenedFile {
-    Descriptor file;
-    std::uint64_t bytes = 0;
+    BlobFile file;
     Identity identity;
 };
 
@@ -54,8 +54,7 @@ Result<OpenedFile> open_file(int root, std::string_view key) {
     struct stat status{};
     if (::fstat(file.get(), &status) != 0) return std::unexpected(error_of(errno, "looked at"));
     if (!S_ISREG(status.st_mode)) return fail(ErrorCode::not_found, "There is no such blob.");
-    return OpenedFile{std::move(file),
-                      static_cast<std::uint64_t>(status.st_size),
+    return OpenedFile{BlobFile(file.release(), static_cast<std::uint64_t>(status.st_size)),
                       {status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec}};
 }
 
@@ -85,17 +84,15 @@ private:
 Result<BlobFile> open_blob(int root, std::string_view key, LastChecks& last_checks) {
     auto opened = open_file(root, key);
     if (!opened) return std::unexpected(opened.error());
-    const int fd = opened->file.get();
-    const std::uint64_t bytes = opened->bytes;
-    if (bytes < kEndingBytes) return BlobFile(opened->file.release(), bytes);
+    BlobFile& whole = opened->file;
+    if (whole.bytes() < kEndingBytes) return std::move(whole);
     std::array<char, kEndingBytes> last{};
-    if (const auto read = read_all(fd, last, bytes - kEndingBytes); !read)
+    if (const auto read = whole.read_at(whole.bytes() - kEndingBytes, last); !read)
         return std::unexpected(read.error());
-    const auto ending = parse_ending({last.data(), last.size()}, bytes);
+    const auto ending = parse_ending({last.data(), last.size()}, whole.bytes());
     if (!ending) return std::unexpected(ending.error());
-    if (!*ending) return BlobFile(opened->file.release(), bytes);
-    return BlobFile(opened->file.release(), (*ending)->bytes, (*ending)->sum,
-                    last_checks.of(key, opened->identity));
+    if (!*ending) return std::move(whole);
+    return BlobFile(whole.release(), (*ending)->bytes, (*ending)->sum, last_checks.of(key, opened->identity));
 }
 
 // The directory that holds everything. Shared by the store and its writers, which may outlive it.
@@ -366,7 +363,7 @@ Result<> copy_local_blob(const std::filesystem::path& from, const std::filesyste
     if (!file) return std::unexpected(file.error());
     auto copy = UnfinishedFile::make(std::make_shared<const Root>(std::move(target)));
     if (!copy) return std::unexpected(copy.error());
-    if (const auto copied = append_file(copy->fd(), file->file.get()); !copied) return copied;
+    if (const auto copied = append_file(copy->fd(), file->file.fd()); !copied) return copied;
     return copy->publish(std::string(key));
 }
 

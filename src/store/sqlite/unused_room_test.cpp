@@ -1,8 +1,6 @@
 #include "store/sqlite/unused_room.h"
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 
@@ -11,11 +9,10 @@
 #include "store/sqlite/database.h"
 #include "store/sqlite/disk.h"
 #include "store/sqlite/temporary_directory.h"
+#include "store/sqlite/upkeep_fixture_test.h"
 
 namespace sheaf::store {
 namespace {
-
-namespace fs = std::filesystem;
 
 std::string page_of(char kind, const std::string& header, const std::string& rest) {
     std::string page = kind + header + rest;
@@ -64,11 +61,6 @@ TEST(UnusedRoom, OfAFullOrDamagedPageAndOfWhatIsNoPageOfATreeIsNone) {
         EXPECT_EQ(cleared(page), page);
 }
 
-std::string bytes_of(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
 // Names of two owners in one tree, in no order, whose pages split and are filled anew.
 constexpr const char* kMake =
     "CREATE TABLE names(owner INTEGER, name TEXT, PRIMARY KEY(name, owner)) WITHOUT ROWID;"
@@ -85,7 +77,7 @@ protected:
         db_ = std::move(*Connection::open(path_, Connection::Mode::write, disk_));
         EXPECT_TRUE(db_->execute(kMake));
     }
-    bool are_in(const char* suffix) const { return bytes_of(path_.string() + suffix).contains("is deleted"); }
+    bool are_in(const char* suffix) const { return contents(path_.string() + suffix).contains("is deleted"); }
 
     const TemporaryDirectory directory_;
     Disk disk_;

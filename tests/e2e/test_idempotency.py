@@ -3,6 +3,7 @@
 import concurrent.futures
 
 import api
+import httpx
 
 SESSION = {"filename": "l.mp4", "type": "video", "total_size": 10_000_000}
 
@@ -11,8 +12,7 @@ def test_the_same_key_and_body_replays_the_first_answer(scripted, media):
     client = scripted.client
     asset_id = scripted.asset(media.clip)
     cases = [("/analyze/batches", api.general_batch(2, asset_id), 201),
-             ("/analyze/tasks", {"video": api.video(asset_id), "prompt": "x"}, 202),
-             ("/assets/multipart-uploads", SESSION, 201)]
+             ("/analyze/tasks", {"video": api.video(asset_id), "prompt": "x"}, 202)]
     for path, body, status in cases:
         first = client.post(path, json=body, headers={"idempotency-key": "k-1"})
         assert first.status_code == status, first.text
@@ -20,12 +20,30 @@ def test_the_same_key_and_body_replays_the_first_answer(scripted, media):
         assert (again.status_code, again.content) == (first.status_code, first.content), path
         other = client.post(path, json=body, headers={"idempotency-key": "k-2"})
         assert other.status_code == status and other.content != first.content, path
-        changed = {**body, "filename": "m.mp4"} if "filename" in body else {**body, "analysis_mode": "general"}
-        if path == "/analyze/batches":
-            changed = api.general_batch(3, asset_id)
+        changed = api.general_batch(3, asset_id) if path == "/analyze/batches" else {**body, "analysis_mode": "general"}
         conflict = client.post(path, json=changed, headers={"idempotency-key": "k-1"})
         api.check_error(conflict, 409, "idempotency_key_conflict")
     assert api.count_batches(client) == 2
+
+
+def test_the_same_key_gives_the_same_upload_session_with_fresh_urls(scripted):
+    def open_session(key: str, **changes):
+        return scripted.client.post("/assets/multipart-uploads", json={**SESSION, **changes}, headers={"idempotency-key": key})
+
+    first, again, other = open_session("k-1"), open_session("k-1"), open_session("k-2")
+    assert [answer.status_code for answer in (first, again, other)] == [201] * 3
+    assert without_urls(again.json()) == without_urls(first.json())
+    assert other.json()["upload_id"] != first.json()["upload_id"]
+    api.check_error(open_session("k-1", filename="m.mp4"), 409, "idempotency_key_conflict")
+
+    *_, last = again.json()["upload_urls"]
+    rest = bytes(SESSION["total_size"] - again.json()["chunk_size"])
+    put = httpx.put(last["url"], content=rest, headers=again.json()["upload_headers"])
+    assert put.status_code == 200, put.text
+
+
+def without_urls(session: dict) -> dict:
+    return {**session, "upload_urls": [entry["chunk_index"] for entry in session["upload_urls"]]}
 
 
 def test_a_refused_create_does_not_use_the_key_up(scripted, media):

@@ -4,6 +4,7 @@ never other bytes."""
 import os
 import random
 import shutil
+import sys
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ from test_rebuild import MODELS, Left, fsck, left  # noqa: F401
 
 SEED = int(os.environ.get("SHEAF_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
 FLIPS = int(os.environ.get("SHEAF_TEST_FLIPS", 15))
-FIRST_FRAME = 4096  # less than the headers and a page
+WAL_HEADER, WAL_FRAME = 32, 24 + 4096
 KINDS = ("bodies", "index.db", "log", "results", "signing.key")
 CUT = (0, b"")  # the connection
 
@@ -104,9 +105,10 @@ def test_no_flipped_bit_is_served(left):  # noqa: F811
 def test_no_write_ahead_log_that_has_lost_commits_is_taken_over(left):  # noqa: F811
     dice = random.Random(SEED)
     log = left.server.data / "index.db-wal"
-    for _ in range(4):
+    for _ in range(8):
         left.restore()
-        what = flip_bit(log, dice, below=FIRST_FRAME)
+        frames = int.from_bytes(log.with_name("index.db-mark").read_bytes()[8:16], sys.byteorder)
+        what = flip_bit(log, dice, below=WAL_HEADER + frames * WAL_FRAME)
         with pytest.raises(AssertionError, match="lost commits.*sheaf fsck --repair"):
             left.server.start()
             pytest.fail(f"SHEAF_TEST_SEED={SEED}: it starts with {what} flipped")

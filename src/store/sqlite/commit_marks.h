@@ -6,25 +6,40 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "store/sqlite/disk.h"
 
 namespace sheaf::store {
 
 struct Paths;
 struct WalOnDisk;
 
-// A record beside requests and results that says how far the write-ahead log of the index was durable as the
-// record was written. SQLite takes a log whose middle is damaged for a shorter one: this tells that commits
-// are missing that were acknowledged. The commit that a mark is written for is not among those it knows of.
+// How far the write-ahead log of the index is durable.
 struct CommitMark {
     std::uint64_t salts = 0;   // of the filling of the log (wal_check.h)
     std::uint64_t frames = 0;  // up to the last commit that was synced
 };
 
-std::string pack_mark(const CommitMark& mark);
-std::optional<CommitMark> unpack_mark(std::string_view bytes);
+// A file beside the write-ahead log with the newest mark. SQLite takes a log whose middle is damaged for a
+// shorter one: the mark tells that commits are missing that were acknowledged.
+//
+// It is written after each synced commit, before the commit is acknowledged, and never synced itself: of a
+// server that was killed it counts every commit, and after a power cut whatever is left of it counts no more
+// than what is durable. Threads: one, the writer's.
+class CommitMarks {
+public:
+    static Result<CommitMarks> open(const Paths& paths, Disk& disk);
+    // One that cannot be written is left out.
+    void put(const CommitMark& mark);
 
-// What the write-ahead log of a store has lost, for people; nullopt: nothing as far as marks tell. Reads the
-// log, if there is one, and the newest segments; a server may be writing them.
+private:
+    CommitMarks(File file, Disk& disk) : file_(std::move(file)), disk_(&disk) {}
+
+    File file_;
+    Disk* disk_;
+};
+
+// What the write-ahead log of a store has lost, for people; nullopt: nothing as far as the mark tells. Reads
+// the log, if there is one; a server may be writing it.
 Result<std::optional<std::string>> find_lost_commits(const Paths& paths);
 // The same of a log that was looked at, and that nobody writes.
 std::optional<std::string> find_lost_commits(const Paths& paths, const WalOnDisk& log);

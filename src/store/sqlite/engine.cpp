@@ -90,7 +90,7 @@ BatchLocks::Held::~Held() {
 }
 
 Engine::Engine(bool is_exclusive, Paths where, std::unique_ptr<Disk> on, File lock,
-               std::unique_ptr<RemovalGate> gate, std::unique_ptr<Connection> connection)
+               std::unique_ptr<RemovalGate> gate, std::unique_ptr<Connection> connection, CommitMarks marks)
     : exclusive(is_exclusive),
       paths(std::move(where)),
       disk(std::move(on)),
@@ -100,7 +100,7 @@ Engine::Engine(bool is_exclusive, Paths where, std::unique_ptr<Disk> on, File lo
       lines(*disk, paths.log()),
       bodies(*disk, paths.bodies()),
       readers(paths.index(), *disk),
-      writer(std::move(connection), lines, bodies, cache, *disk) {}
+      writer(std::move(connection), std::move(marks), lines, bodies, cache, *disk) {}
 
 Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::unique_ptr<Disk> disk) {
     std::error_code error;
@@ -144,8 +144,11 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
     // Opening may have made the write-ahead log anew.
     if (const auto made = make_write_ahead_log(paths, *disk); !made) return std::unexpected(made.error());
 
+    auto marks = CommitMarks::open(paths, *disk);
+    if (!marks) return std::unexpected(marks.error());
+
     std::unique_ptr<Engine> engine(new Engine(options.exclusive, paths, std::move(disk), std::move(lock),
-                                              std::move(*gate), std::move(*connection)));
+                                              std::move(*gate), std::move(*connection), std::move(*marks)));
     if (options.exclusive) {
         auto log_index = reserve_log_index(paths, *engine->disk);
         if (!log_index) return std::unexpected(log_index.error());

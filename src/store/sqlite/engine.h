@@ -22,16 +22,19 @@ namespace sheaf::store {
 
 // Where things lie under the data directory.
 //
-//   LOCK                    held by the server
-//   HOLD                    held by whoever takes bytes off the disk, or keeps others from it
-//   (removal_gate.h) index.db                SQLite: everything but bytes bodies/<batch>          the create
-//   body of a batch; small ones share bodies/NNNNNNNN.seg log/NNNNNNNN.seg        result lines as they come
-//   in, of all batches results/<batch>.jsonl   the lines of an ended batch, laid out in order spool/ what is
-//   being written; a name left here by a crash is a debt that open() settles
+// - LOCK: held by the server.
+// - HOLD: held by whoever takes bytes off the disk, or keeps others from it (removal_gate.h).
+// - index.db: SQLite: everything but bytes.
+// - index.db-mark: how much of SQLite's write-ahead log is durable (commit_marks.h).
+// - bodies/<batch>: the body of a create; small ones share bodies/NNNNNNNN.seg.
+// - log/NNNNNNNN.seg: result lines as they come in, of all batches.
+// - results/<batch>.jsonl: the lines of an ended batch, laid out in order.
+// - spool/: what is being written; a name left here by a crash is a debt that open() settles.
 struct Paths {
     std::filesystem::path root;
 
     std::filesystem::path index() const { return root / "index.db"; }
+    std::filesystem::path commit_mark() const { return root / "index.db-mark"; }
     std::filesystem::path spool() const { return root / "spool"; }
     std::filesystem::path bodies() const { return root / "bodies"; }
     std::filesystem::path log() const { return root / "log"; }
@@ -112,7 +115,7 @@ public:
 
 private:
     Engine(bool is_exclusive, Paths where, std::unique_ptr<Disk> on, File lock,
-           std::unique_ptr<RemovalGate> gate, std::unique_ptr<Connection> connection);
+           std::unique_ptr<RemovalGate> gate, std::unique_ptr<Connection> connection, CommitMarks marks);
     Result<> recover();
     Result<> resume(Stream stream, SegmentLog& log);
     Result<> settle_spool();

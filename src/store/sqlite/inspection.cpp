@@ -172,8 +172,9 @@ Result<> Inspection::check_segments() {
 Result<> Inspection::check_files() {
     const Paths& paths = *parts_.paths;
     const auto at_root = [&](const fs::path& path) -> Result<> {
-        constexpr std::array kOurs{"LOCK",   "HOLD", "INCOMPLETE", "index.db", "index.db-wal", "index.db-shm",
-                                   "bodies", "log",  "results",    "spool",    "blobs",        "signing.key"};
+        constexpr std::array kOurs{"LOCK",         "HOLD",          "INCOMPLETE", "index.db", "index.db-wal",
+                                   "index.db-shm", "index.db-mark", "bodies",     "log",      "results",
+                                   "spool",        "blobs",         "signing.key"};
         const std::string name = path.filename().string();
         if (name.find(kDamaged) != std::string::npos)
             tell(Fault::kept_copy, name);

@@ -32,12 +32,12 @@ struct RecordName {
 };
 
 // Ordinals of records that are not an item's line.
-inline constexpr std::uint32_t kWholeBody = 0xffff'ffffU;   // a batch's body
-inline constexpr std::uint32_t kHead = 0xffff'fffeU;        // batch_records.h: BatchHead,
-inline constexpr std::uint32_t kOutcomes = 0xffff'fffdU;    // Outcomes,
-inline constexpr std::uint32_t kTurn = 0xffff'fffcU;        // BatchTurn,
-inline constexpr std::uint32_t kGone = 0xffff'fffbU;        // BatchGone
-inline constexpr std::uint32_t kCommitMark = 0xffff'fffaU;  // commit_marks.h, of no batch
+inline constexpr std::uint32_t kWholeBody = 0xffff'ffffU;  // a batch's body
+inline constexpr std::uint32_t kHead = 0xffff'fffeU;       // batch_records.h: BatchHead,
+inline constexpr std::uint32_t kOutcomes = 0xffff'fffdU;   // Outcomes,
+inline constexpr std::uint32_t kTurn = 0xffff'fffcU;       // BatchTurn,
+inline constexpr std::uint32_t kGone = 0xffff'fffbU;       // BatchGone
+// 0xffff'fffaU stands in segments of earlier versions, of no batch, and is passed over.
 
 // Append-only files NNNNNNNN.seg of checksummed records, shared by all batches.
 //

@@ -319,14 +319,33 @@ TEST_F(UpkeepCheck, NobodyTakesOverAWriteAheadLogThatHasLostCommits) {
     const fs::path path = data() / "index.db-wal";
     const std::string whole = contents(path);
     const std::size_t frame = 4096 + 24;
+    const std::size_t frames = (whole.size() - 32) / frame;
     for (const std::size_t at : {5UZ, 20UZ, 32UZ + 9, 32UZ + 300, 32UZ + 2 * frame + 4000,
-                                 32UZ + (whole.size() / frame / 2) * frame}) {
+                                 32UZ + frames / 2 * frame, 32UZ + (frames - 1) * frame + 2000}) {
         flip_bit(path, at);
         const std::string damaged = contents(path);
         ASSERT_NO_FATAL_FAILURE(expect_refused()) << at;
         EXPECT_TRUE(contents(path) == damaged) << at;
         write_whole(path, whole);
     }
+    open();
+    EXPECT_EQ(line(small, 0), line_of(small.id().item(0)));
+}
+
+TEST_F(UpkeepCheck, AMarkThatIsDamagedOrOfAnotherLogSaysNothing) {
+    fill();
+    leave_as_if_killed();
+    const fs::path path = data() / "index.db-mark";
+    const std::string whole = contents(path);
+    std::string longer = whole;
+    longer[8] = static_cast<char>(longer[8] + 1);
+    for (const std::string& mark : {longer, whole.substr(0, 12), std::string()}) {
+        write_whole(path, mark);
+        EXPECT_EQ(check(), Told{});
+    }
+    open();
+    close();
+    write_whole(path, whole);
     open();
     EXPECT_EQ(line(small, 0), line_of(small.id().item(0)));
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "store/sqlite/commit_marks.h"
 #include "store/sqlite/statements.h"
 
 namespace sheaf::store {
@@ -44,9 +43,10 @@ Result<> Tx::update(const BatchRow& row) {
     return {};
 }
 
-Writer::Writer(std::unique_ptr<Connection> connection, SegmentLog& lines, SegmentLog& bodies,
-               BatchCache& cache, Disk& disk)
+Writer::Writer(std::unique_ptr<Connection> connection, CommitMarks marks, SegmentLog& lines,
+               SegmentLog& bodies, BatchCache& cache, Disk& disk)
     : connection_(std::move(connection)),
+      marks_(std::move(marks)),
       lines_(&lines),
       bodies_(&bodies),
       cache_(&cache),
@@ -121,7 +121,9 @@ Result<> Writer::try_group(const std::vector<Work*>& group) {
         return done;
     }
     // A transaction that has changed nothing is not synced.
-    if (!all_lazy && connection_->log_pages() != pages_before) durable_ = connection_->log_end();
+    if (!all_lazy && connection_->log_pages() != pages_before) {
+        if (const auto end = connection_->log_end()) marks_.put(*end);
+    }
     lines_->keep();
     bodies_->keep();
     if (tx.has_erased_ && !erased_at_) erased_at_ = SteadyClock::now();
@@ -160,7 +162,6 @@ Result<> Writer::write_logs(Tx& tx) {
     const std::pair<Stream, SegmentLog*> logs[] = {{Stream::lines, lines_}, {Stream::bodies, bodies_}};
     for (const auto& [stream, log] : logs) {
         if (!log->has_pending()) continue;
-        if (durable_) log->note({0, kCommitMark}, pack_mark(*durable_));
         const auto noted =
             tx.db.run(sql::kGrowSegment, stream, log->current(), log->end(), log->pending_live());
         if (!noted) return std::unexpected(noted.error());

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/steady_clock.h"
 #include "store/sqlite/batch_cache.h"
+#include "store/sqlite/commit_marks.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/segments.h"
 
@@ -56,8 +57,8 @@ enum class Durability : std::uint8_t {
 // Threads: any.
 class Writer {
 public:
-    Writer(std::unique_ptr<Connection> connection, SegmentLog& lines, SegmentLog& bodies, BatchCache& cache,
-           Disk& disk);
+    Writer(std::unique_ptr<Connection> connection, CommitMarks marks, SegmentLog& lines, SegmentLog& bodies,
+           BatchCache& cache, Disk& disk);
 
     // Runs `apply(Tx&)`, which gives a Result, in a transaction: it takes effect, durably, if it succeeds,
     // and not at all if it fails. It may run more than once, on the caller's thread or another's, while the
@@ -96,6 +97,7 @@ private:
     bool empty_log_if_due();
 
     std::unique_ptr<Connection> connection_;
+    CommitMarks marks_;
     SegmentLog* lines_;
     SegmentLog* bodies_;
     BatchCache* cache_;
@@ -105,7 +107,6 @@ private:
     // left some.
     std::optional<std::chrono::steady_clock::time_point> erased_at_ = SteadyClock::now();
     Durability durability_ = Durability::synced;  // of the connection's next commit
-    std::optional<CommitMark> durable_;           // how far the write-ahead log is
 
     std::mutex mutex_;
     std::condition_variable changed_;

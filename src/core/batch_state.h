@@ -33,6 +33,11 @@ constexpr bool is_terminal(ItemState state) {
     return state >= ItemState::succeeded;
 }
 
+// One that has an answer of its own.
+constexpr bool has_result(ItemState state) {
+    return state == ItemState::succeeded || state == ItemState::failed;
+}
+
 // What an event makes of a batch and of its unfinished items. Nullopt: they stay as they are.
 struct Transition {
     BatchState from;

@@ -17,8 +17,9 @@ bool anywhere(std::uint64_t) {
 }
 
 core::ItemState state_of(const core::Ending& ending) {
-    return std::holds_alternative<core::Succeeded>(ending) ? core::ItemState::succeeded
-                                                           : core::ItemState::failed;
+    if (std::holds_alternative<core::Succeeded>(ending)) return core::ItemState::succeeded;
+    return std::holds_alternative<core::Canceled>(ending) ? core::ItemState::canceled
+                                                          : core::ItemState::failed;
 }
 
 core::Usage usage_of(const core::Ending& ending) {
@@ -95,6 +96,7 @@ async::Task<void> Dispatcher::refresh() {
             active.batch.counts.running > held ? active.batch.counts.running - held : 0;
         active.claimable =
             lost + (active.batch.state == core::BatchState::canceling ? 0 : active.batch.counts.queued);
+        if (active.batch.state == core::BatchState::canceling) call_off(active);
     }
     // A batch may have come and gone between two looks.
     if (any_ended || unfinished->empty()) parts_.on_ended();
@@ -249,6 +251,7 @@ void Dispatcher::take_off(ActiveBatch& active, Waiting item, Model& model, Fligh
 async::Task<void> Dispatcher::fly(std::unique_ptr<Flight> flight, Model& model, Slot, AtHome) {
     core::Ending ending = co_await ending_of(*flight, model);
     flight->asked_at.reset();
+    flight->has_ended = true;
     model.runs.ended(flight->item.lease.prefix);
     model.pace.count(SteadyClock::now());
     const bool another_may_do_better =
@@ -263,12 +266,35 @@ async::Task<void> Dispatcher::land(ActiveBatch& active, core::Lease lease, core:
     item.state = state_of(ending);
     item.finished_at = parts_.clock->now();
     const core::ItemCodec& codec = *parts_.codecs.at(active.batch.dialect);
-    co_await finisher_.push({.item = item.id,
-                             .epoch = lease.epoch,
-                             .state = item.state,
-                             .line = codec.line(active.batch, item, ending),
-                             .usage = usage_of(ending),
-                             .finished_at = *item.finished_at});
+    co_await finisher_.push(
+        {.item = item.id,
+         .epoch = lease.epoch,
+         .state = item.state,
+         .line = core::has_result(item.state) ? codec.line(active.batch, item, ending) : "",
+         .usage = usage_of(ending),
+         .finished_at = *item.finished_at});
+}
+
+void Dispatcher::call_off(ActiveBatch& active) {
+    for (auto& [name, lineup] : active.lineups) {
+        for (Waiting& item : lineup.take_all())
+            active.flights.spawn(land(active, std::move(item.lease), core::Canceled{}));
+    }
+    for (auto& [name, model] : *parts_.models) {
+        for (Flight& flight : model.flights) {
+            if (flight.batch == &active) call_off(flight);
+        }
+    }
+}
+
+void Dispatcher::call_off(Flight& flight) {
+    flight.is_called_off = true;
+    const bool waits = !flight.asked_at && !flight.has_ended && !flight.is_moot;
+    if (!waits) return;
+    const bool is_only_run = flight.is_only_run();
+    flight.stop();
+    if (is_only_run)
+        flight.batch->flights.spawn(land(*flight.batch, std::move(flight.item.lease), core::Canceled{}));
 }
 
 void Dispatcher::forget_written(std::span<const store::ItemResult> results,

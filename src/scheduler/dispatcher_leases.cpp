@@ -99,6 +99,8 @@ async::Task<void> Dispatcher::claim(ActiveBatch& active, std::uint32_t count) {
         end_at_once(active, std::move(lease),
                     {"internal_server_error", "The stored request is damaged; submit it again."});
     }
+    // It may be so since the claim was begun; or items were claimed whose holder was lost.
+    if (active.batch.state == core::BatchState::canceling) call_off(active);
 }
 
 void Dispatcher::line_up(ActiveBatch& active, core::Lease lease) {

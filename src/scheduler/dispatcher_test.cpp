@@ -39,18 +39,20 @@ TEST_F(DispatcherTest, NoMoreRunAtOnceThanTheBackendsWindowWhichMayWiden) {
     fake->limit = 2;
     grace = 10ms;
     run([&]() -> async::Task<void> {
+        const auto expect_running = [this](int count) -> async::Task<void> {
+            while (fake->running < count) co_await async::sleep_for(1ms);
+            co_await async::sleep_for(20ms);
+            EXPECT_EQ(fake->running, count);
+        };
         submit(std::vector<std::string>(40, "x"));
         dispatcher->wake();
-        co_await async::sleep_for(50ms);
-        EXPECT_EQ(fake->running, 2);
+        co_await expect_running(2);
         fake->limit = 3;
         fake->told();
-        co_await async::sleep_for(50ms);
-        EXPECT_EQ(fake->running, 3);
+        co_await expect_running(3);
         fake->limit = 100;
         fake->told();
-        co_await async::sleep_for(50ms);
-        EXPECT_EQ(fake->running, 4) << "the model's own slots";
+        co_await expect_running(4);  // the model's own slots
     });
 }
 
@@ -242,6 +244,72 @@ TEST_F(DispatcherTest, ACancelLetsWhatRunsFinish) {
     EXPECT_EQ(find(id).counts, (core::Counts{.succeeded = 4, .canceled = 6}));
     EXPECT_EQ(find(id).end_reason, core::EndReason::canceled);
     EXPECT_EQ(fake->seen.size(), 4U);
+}
+
+TEST_F(DispatcherTest, ACancelEndsWhatWasOnlyLeasedAheadOfNeed) {
+    fake->delay = 200ms;
+    fake->is_reading = true;
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        // The others wait for the first to be read.
+        const std::string prompt(40'000, 'x');
+        id = submit({prompt, prompt, prompt, prompt, prompt}, kAnna, "m",
+                    {{0, 7}, {1, 7}, {2, 7}, {3, 7}, {4, 7}});
+        dispatcher->wake();
+        while (fake->running < 1) co_await async::sleep_for(1ms);
+        EXPECT_GT(find(id).counts.running, 1U);
+        EXPECT_TRUE(store->batches().apply(id, core::BatchEvent::cancel_requested, clock.now()));
+        dispatcher->wake();
+        co_await until_ended(id);
+    });
+    EXPECT_EQ(find(id).counts, (core::Counts{.succeeded = 1, .canceled = 4}));
+    EXPECT_EQ(find(id).end_reason, core::EndReason::canceled);
+    EXPECT_EQ(fake->seen.size(), 1U) << "nothing more was asked";
+}
+
+TEST_F(DispatcherTest, ACancelEndsWhatWaitsForItsNextTry) {
+    models.at("m").retry = {.first_wait = 24h, .wait_max = 24h};
+    fake->answer = [&](const std::string& prompt, std::uint32_t) -> core::Outcome {
+        if (prompt != "good") return core::Broken{{"analysis_failed", "500"}};
+        return core::Answer{.text = prompt};
+    };
+    fake->delay_of = [](const std::string& prompt) { return prompt == "late" ? 100ms : 0ms; };
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit({"good", "shaky", "late"});
+        dispatcher->wake();
+        while (fake->seen.size() < 3 || find(id).counts.succeeded < 1) co_await async::sleep_for(1ms);
+        EXPECT_TRUE(store->batches().apply(id, core::BatchEvent::cancel_requested, clock.now()));
+        dispatcher->wake();
+        co_await until_ended(id);
+    });
+    EXPECT_EQ(find(id).counts, (core::Counts{.succeeded = 1, .canceled = 2}));
+    EXPECT_EQ(fake->seen.size(), 3U);
+}
+
+TEST_F(DispatcherTest, ACancelDoesNotWaitForAModelServerThatIsOut) {
+    fake->out = true;
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit({"a", "b"});
+        dispatcher->wake();
+        while (fake->tries.size() < 2) co_await async::sleep_for(1ms);
+        EXPECT_TRUE(store->batches().apply(id, core::BatchEvent::cancel_requested, clock.now()));
+        dispatcher->wake();
+        co_await until_ended(id);
+    });
+    EXPECT_EQ(find(id).counts, (core::Counts{.canceled = 2}));
+    EXPECT_TRUE(fake->seen.empty());
+}
+
+TEST_F(DispatcherTest, OfACanceledBatchNothingRunsAgainWhoseHolderWasLost) {
+    const BatchId id = submit({"a", "b", "c"});
+    ASSERT_EQ(store->items().claim({.batch = id, .count_max = 2, .now = clock.now()})->leases.size(), 2U);
+    ASSERT_TRUE(store->batches().apply(id, core::BatchEvent::cancel_requested, clock.now()));
+    clock.advance(61s);
+    run([&]() -> async::Task<void> { co_await until_ended(id); });
+    EXPECT_EQ(find(id).counts, (core::Counts{.canceled = 3}));
+    EXPECT_TRUE(fake->seen.empty());
 }
 
 TEST_F(DispatcherTest, ABusyOneSeesWhatOthersSubmittedThoughNobodyTellsIt) {

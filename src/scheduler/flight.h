@@ -49,21 +49,23 @@ struct Flight : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boo
             last = run->asked_at ? std::max(last, run->asked_at) : std::nullopt;
         return last;
     }
-    // Stops the item's other runs: nothing will come of them.
+    // Nothing will come of this run.
+    void stop() {
+        leave();
+        is_moot = true;
+        async::TaskGroup::stop(task);
+    }
     void stop_others() {
-        while (!is_only_run()) {
-            Flight& run = *next_;
-            run.leave();
-            run.is_moot = true;
-            async::TaskGroup::stop(run.task);
-        }
+        while (!is_only_run()) next_->stop();
     }
 
     ActiveBatch* batch;
     Waiting item;
     async::Bell* slot_freed;
     std::optional<Time> asked_at;  // the try under way; nullopt before, and while it waits for the next one
-    bool is_moot = false;          // its item has its answer
+    bool is_moot = false;          // nothing will come of it
+    bool is_called_off = false;    // its batch is being canceled: no try follows the one under way
+    bool has_ended = false;        // its ending is known, and on its way to the store
     async::TaskGroup::Entry task;
 
 private:

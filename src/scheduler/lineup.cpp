@@ -1,6 +1,7 @@
 #include "scheduler/lineup.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace sheaf::scheduler {
@@ -29,6 +30,14 @@ std::optional<Waiting> Lineup::take(const PrefixRuns& runs, PrefixRuns::Time now
         return item;
     }
     return std::nullopt;
+}
+
+std::vector<Waiting> Lineup::take_all() {
+    std::vector<Waiting> all;
+    all.reserve(size_);
+    for (Run& run : runs_) std::ranges::move(run.items, std::back_inserter(all));
+    *this = {};
+    return all;
 }
 
 void Lineup::for_each_led(const PrefixRuns& runs, PrefixRuns::Time now,

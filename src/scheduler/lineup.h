@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <optional>
+#include <vector>
 
 #include "core/inference.h"
 #include "core/item.h"
@@ -29,6 +30,9 @@ public:
     // the first of its run only if `may_lead` says so, which is asked at most once.
     std::optional<Waiting> take(const PrefixRuns& runs, PrefixRuns::Time now, const HasRoom& has_room,
                                 const std::function<bool()>& may_lead);
+
+    // All of them: it is empty then.
+    std::vector<Waiting> take_all();
 
     // How many may start, counted up to `enough`; of those for whose prefix there is room.
     std::uint32_t count_startable(const PrefixRuns& runs, PrefixRuns::Time now, std::uint32_t enough,

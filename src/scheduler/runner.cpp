@@ -69,6 +69,7 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
         if (text_was_sent)
             co_return core::Failed{
                 {"analysis_failed", "The model server broke off in the middle of its answer."}};
+        if (!run.is_live() && run.flight->is_called_off) co_return core::Canceled{};
         const auto wait = std::get<core::Again>(decision).after;
         log::debug(
             "trying again",

@@ -27,7 +27,8 @@ struct Run {
 };
 
 // Takes one inference from its inputs to its ending: prepares, tries, waits and tries again as core/retry.h
-// decides. Belongs to the scheduler's executor. The caller holds the slot.
+// decides; a flight that is called off is not tried again, and ends as canceled. Belongs to the scheduler's
+// executor. The caller holds the slot.
 class Runner {
 public:
     Runner(Inputs& inputs, std::uint64_t seed) : inputs_(&inputs), random_(seed) {}

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "base/result.h"
 #include "core/batch.h"
 #include "core/item.h"
@@ -22,11 +23,17 @@ struct ClaimRequest {
 struct ItemResult {
     ItemId item;
     std::uint32_t epoch = 0;  // of the lease it was run under
-    core::ItemState state;    // succeeded or failed
-    std::string line;         // as the dialect rendered it, ended by '\n'
+    // succeeded, failed, or canceled: its batch is being canceled, and nobody will give it a result.
+    core::ItemState state;
+    std::string line;  // as the dialect rendered it, ended by '\n'; of a canceled item none
     core::Usage usage;
     Timestamp finished_at;
 };
+
+inline void check_state(const ItemResult& result) {
+    CHECK(core::has_result(result.state) || result.state == core::ItemState::canceled,
+          "an item ends with a result, or as canceled");
+}
 
 enum class Recorded : std::uint8_t {
     yes,         // this is the item's result now, for good

@@ -171,6 +171,34 @@ TEST_P(ItemQueueConformance, ACancelingBatchHandsOutOnlyItemsWhoseLeaseEnded) {
     EXPECT_EQ(found(batch.id).counts, (core::Counts{.running = 2, .canceled = 2}));
 }
 
+TEST_P(ItemQueueConformance, WhatIsLeasedOfACancelingBatchMayEndAsCanceled) {
+    const core::Batch batch = created(ABatch(5));
+    const auto leases = claimed(batch.id, 3);
+    ASSERT_TRUE(batches().apply(batch.id, BatchEvent::cancel_requested, kNow));
+    std::vector<ItemResult> results{result_of(leases[0]), result_of(leases[1], ItemState::canceled)};
+    results[1].line.clear();
+    results[1].usage = {};
+    auto report = items().finish(results);
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->recorded, (std::vector{Recorded::yes, Recorded::yes}));
+    EXPECT_TRUE(report->ended.empty());
+    EXPECT_EQ(found(batch.id).counts, (core::Counts{.running = 1, .succeeded = 1, .canceled = 3}));
+    const auto item = batches().find_item(kAlice, leases[1].item.id)->item;
+    EXPECT_EQ(item.state, ItemState::canceled);
+    EXPECT_EQ(item.finished_at, kNow + 1s);
+    EXPECT_FALSE(all_lines(batch.id)[1].line);
+    EXPECT_EQ(items().finish(std::span(results).subspan(1))->recorded, std::vector{Recorded::lease_lost});
+
+    results[1].item = leases[2].item.id;
+    results[1].epoch = leases[2].epoch;
+    report = items().finish(std::span(results).subspan(1));
+    ASSERT_EQ(report->ended.size(), 1U);
+    EXPECT_EQ(report->ended[0].end_reason, EndReason::canceled);
+    EXPECT_EQ(report->ended[0].ended_at, kNow + 1s);
+    EXPECT_EQ(found(batch.id).counts, (core::Counts{.succeeded = 1, .canceled = 4}));
+    EXPECT_EQ(all_ended(batch.id).size(), 5U);
+}
+
 TEST_P(ItemQueueConformance, TheLastResultEndsTheBatchInTheSameCall) {
     const core::Batch one = created(ABatch(2));
     const core::Batch two = created(ABatch(1));

@@ -156,6 +156,11 @@ def ask_after_the_end(events, ledger, deliveries):
     ledger.append(ledger[0] | {"arrived_us": 9_000_000})
 
 
+def ask_after_a_cancel(events, ledger, deliveries):
+    events.insert(4, event(4.5, "cancel", batch="b", node="one"))
+    ledger.append(ledger[0] | {"arrived_us": 6_500_000})
+
+
 def go_on_after_a_cancel(events, ledger, deliveries):
     events.insert(4, event(4.5, "cancel", batch="b", node="one"))
 
@@ -370,6 +375,7 @@ BROKEN = [
     (invent_an_answer, "answers_have_a_source"), (ask_without_end, "retries_are_bounded"),
     (answer_twice_without_a_reason, "retries_are_bounded"), (ask_again_what_was_answered, "what_was_written_is_not_asked_again"),
     (ask_again_what_was_read, "what_was_written_is_not_asked_again"), (ask_after_the_end, "no_work_after_the_end"),
+    (ask_after_a_cancel, "no_work_after_the_end"),
     (go_on_after_a_cancel, "a_cancel_ends_the_batch"), (expire_what_was_canceled, "a_cancel_ends_the_batch"),
     (show_a_deleted_batch, "deleted_means_gone"),
     (leave_bytes_of_a_deleted_batch, "deleted_means_gone"), (bill_twice, "usage_is_of_results"), (never_end, "all_ends_in_time"),

@@ -283,10 +283,10 @@ void Witness::judge_batch(const BatchId& id, const Known& known, const std::map<
         const auto ledger = ledgers.find(known.names[i]);
         const bool was_canceled = line && line->text.ends_with(" canceled\n");
         for (const Time began : ledger == ledgers.end() ? std::vector<Time>{} : ledger->second.began) {
-            // It was not running at the cancel, which lets those that are go on; an index that is built anew
-            // does not know which were.
-            const bool was_queued = was_canceled && !known.may_be_aborted && !allowance.loses_index;
-            const Time end = was_queued ? std::min(known.over_at, known.canceled_at) : known.over_at;
+            // A cancel lets go on what is under way, and nothing is asked for once more. An index that is
+            // built anew may not know of it.
+            const Time end =
+                allowance.loses_index ? known.over_at : std::min(known.over_at, known.canceled_at);
             if (end != Time::max() && began > end + allowance.news)
                 found("no_work_after_the_end",
                       fmt::format("{} was asked {} ms after the end of {}", known.names[i],

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "base/check.h"
 #include "store/memory/memory_state.h"
 
 namespace sheaf::store {
@@ -77,9 +76,7 @@ public:
         const std::scoped_lock lock(state_->mutex);
         FinishReport report;
         for (const ItemResult& result : results) {
-            const bool is_result =
-                result.state == core::ItemState::succeeded || result.state == core::ItemState::failed;
-            CHECK(is_result, "only succeeded and failed items have a result");
+            check_state(result);
             MemoryItem* const item = find_held(result.item, result.epoch);
             if (item == nullptr) {
                 report.recorded.push_back(Recorded::lease_lost);
@@ -89,12 +86,14 @@ public:
             core::Batch& batch = stored.batch;
             item->head.state = result.state;
             item->head.finished_at = result.finished_at;
-            item->line = result.line;
-            stored.ended.push_back(result.item.ordinal);
             --batch.counts.running;
             ++batch.counts.of(result.state);
-            batch.usage += result.usage;
-            state_->note_item_ended(batch, result.item.ordinal, result.finished_at);
+            if (core::has_result(result.state)) {
+                item->line = result.line;
+                stored.ended.push_back(result.item.ordinal);
+                batch.usage += result.usage;
+                state_->note_item_ended(batch, result.item.ordinal, result.finished_at);
+            }
             if (batch.counts.unfinished() == 0) {
                 batch = *core::after_event(batch, core::BatchEvent::drained, result.finished_at);
                 state_->note_batch_ended(batch);

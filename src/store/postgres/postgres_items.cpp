@@ -5,7 +5,6 @@
 #include <map>
 #include <set>
 
-#include "base/check.h"
 #include "base/hash.h"
 #include "store/postgres/batch_row.h"
 #include "store/postgres/postgres_outbox.h"
@@ -320,35 +319,57 @@ Result<> Group::end_leases() {
     return {};
 }
 
-void Group::insert() {
+// Columns of rows of the results.
+struct Ended {
     std::vector<std::int64_t> batches;
     std::vector<std::int64_t> ordinals;
     std::vector<std::int64_t> states;
     std::vector<std::int64_t> times;
+
+    void add(std::int64_t batch, const ItemResult& result) {
+        batches.push_back(batch);
+        ordinals.push_back(result.item.ordinal);
+        states.push_back(static_cast<std::int64_t>(result.state));
+        times.push_back(result.finished_at.time_since_epoch().count());
+    }
+    bool empty() const { return batches.empty(); }
+};
+
+void Group::insert() {
+    Ended with_line;
+    Ended canceled;
     std::vector<std::string_view> lines;
     std::vector<std::int64_t> checksums;
     for (std::size_t at = 0; at < results_.size(); ++at) {
         if (report_.recorded[at] != Recorded::yes) continue;
         const ItemResult& result = results_[at];
-        batches.push_back(held_.find(result.item.batch)->number);
-        ordinals.push_back(result.item.ordinal);
-        states.push_back(static_cast<std::int64_t>(result.state));
-        times.push_back(result.finished_at.time_since_epoch().count());
+        const bool has_line = core::has_result(result.state);
+        (has_line ? with_line : canceled).add(held_.find(result.item.batch)->number, result);
+        if (!has_line) continue;
         lines.emplace_back(result.line);
         checksums.push_back(crc32c(result.line));
     }
-    if (!batches.empty()) db_->queue(sql::kInsertResults, batches, ordinals, states, times, lines, checksums);
+    if (!with_line.empty())
+        db_->queue(sql::kInsertResults, with_line.batches, with_line.ordinals, with_line.states,
+                   with_line.times, lines, checksums);
+    if (!canceled.empty())
+        db_->queue(sql::kInsertCanceled, canceled.batches, canceled.ordinals, canceled.states,
+                   canceled.times);
 }
 
 void Group::count(BatchRow& row) {
     std::vector<std::int64_t> ordinals;
     std::vector<std::int64_t> times;
     const std::uint32_t ended_before = row.batch.counts.succeeded + row.batch.counts.failed;
+    bool any_recorded = false;
     for (std::size_t at = 0; at < results_.size(); ++at) {
         const ItemResult& result = results_[at];
         if (report_.recorded[at] != Recorded::yes || result.item.batch != row.batch.id) continue;
-        ordinals.push_back(result.item.ordinal);
-        times.push_back(result.finished_at.time_since_epoch().count());
+        any_recorded = true;
+        if (core::has_result(result.state)) {
+            ordinals.push_back(result.item.ordinal);
+            times.push_back(result.finished_at.time_since_epoch().count());
+        }
         --row.batch.counts.running;
         ++row.batch.counts.of(result.state);
         row.batch.usage += result.usage;
@@ -356,10 +377,11 @@ void Group::count(BatchRow& row) {
             row.batch =
                 *core::after_event(std::move(row.batch), core::BatchEvent::drained, result.finished_at);
     }
-    if (ordinals.empty()) return;
-    db_->queue(sql::kInsertEnded, row.number, ended_before, ordinals);
+    if (!any_recorded) return;
+    if (!ordinals.empty()) db_->queue(sql::kInsertEnded, row.number, ended_before, ordinals);
     update_batch(*db_, row);
-    if (row.batch.item_events != core::ItemEvents::none) note_items_ended(*db_, row.batch, ordinals, times);
+    if (!ordinals.empty() && row.batch.item_events != core::ItemEvents::none)
+        note_items_ended(*db_, row.batch, ordinals, times);
     if (row.batch.state != core::BatchState::ended) return;
     note_batch_ended(*db_, row.batch);
     report_.ended.push_back(row.batch);
@@ -398,11 +420,7 @@ Result<> PostgresItems::release(std::span<const core::Lease> leases) {
 
 Result<FinishReport> PostgresItems::finish(std::span<const ItemResult> results) {
     if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
-    for (const ItemResult& result : results) {
-        const bool is_result =
-            result.state == core::ItemState::succeeded || result.state == core::ItemState::failed;
-        CHECK(is_result, "only succeeded and failed items have a result");
-    }
+    for (const ItemResult& result : results) check_state(result);
     if (results.empty()) return {};
     return engine_->pool.write([&](Connection& db) { return Group(db, results).record(*engine_); });
 }

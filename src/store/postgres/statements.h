@@ -265,6 +265,9 @@ inline constexpr const char* kInsertResults =
     "SELECT batch, ordinal, state, finished_at, length(line), crc, line FROM (SELECT unnest($1::bigint[]) AS "
     "batch, unnest($2::bigint[]) AS ordinal, unnest($3::bigint[]) AS state, unnest($4::bigint[]) AS "
     "finished_at, unnest($5::bytea[]) AS line, unnest($6::bigint[]) AS crc) w";
+inline constexpr const char* kInsertCanceled =
+    "INSERT INTO results(batch, ordinal, state, finished_at) "
+    "SELECT unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[])";
 inline constexpr const char* kInsertEnded =
     "INSERT INTO ended_order(batch, place, ordinals) VALUES($1, $2, $3::bigint[]::integer[])";
 inline constexpr const char* kEndQueued =

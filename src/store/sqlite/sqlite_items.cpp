@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <span>
 
-#include "base/check.h"
 #include "store/sqlite/batch_records.h"
 #include "store/sqlite/ended_order.h"
 #include "store/sqlite/plan_chunks.h"
@@ -165,6 +164,7 @@ struct Changed {
     Outcomes outcomes;         // of its items that got their result now,
     // and how many had theirs before.
     std::uint32_t ended_before = row.batch.counts.succeeded + row.batch.counts.failed;
+    bool any_recorded = false;
 
     std::vector<std::uint32_t> ordinals() const {
         std::vector<std::uint32_t> all;
@@ -198,6 +198,25 @@ private:
     std::vector<std::unique_ptr<Changed>> changed_;
 };
 
+Result<> record_result(Tx& tx, Changed& changed, std::int64_t key, const ItemResult& result) {
+    BatchRow& row = changed.row;
+    const Place place = tx.lines.append({row.row, result.item.ordinal}, result.line);
+    const auto stored =
+        tx.db.run(sql::kFinishItem, key, result.state, result.finished_at, place.segment, place.start,
+                  place.bytes, result.usage.input_tokens, result.usage.output_tokens);
+    if (!stored) return std::unexpected(stored.error());
+    changed.outcomes.items.push_back({result.item.ordinal, result.state, result.finished_at, result.usage});
+    row.batch.usage += result.usage;
+    if (!changed.tells_items) return {};
+    return note_item_ended(tx, row.batch, result.item.ordinal, result.finished_at);
+}
+
+Result<> record_canceled(Tx& tx, std::int64_t key, const ItemResult& result) {
+    const auto stored = tx.db.run(sql::kCancelItem, key, result.state, result.finished_at);
+    if (!stored) return std::unexpected(stored.error());
+    return {};
+}
+
 Result<Recorded> record(Tx& tx, Group& group, const ItemResult& result) {
     const auto batch = group.find(result.item.batch);
     if (!batch) return std::unexpected(batch.error());
@@ -207,23 +226,23 @@ Result<Recorded> record(Tx& tx, Group& group, const ItemResult& result) {
     const auto held = tx.db.run(sql::kFinishLease, key, result.epoch);
     if (!held) return std::unexpected(held.error());
     if (*held == 0) return Recorded::lease_lost;
-    const Place place = tx.lines.append({row.row, result.item.ordinal}, result.line);
-    const auto stored =
-        tx.db.run(sql::kFinishItem, key, result.state, result.finished_at, place.segment, place.start,
-                  place.bytes, result.usage.input_tokens, result.usage.output_tokens);
+    const auto stored = core::has_result(result.state) ? record_result(tx, **batch, key, result)
+                                                       : record_canceled(tx, key, result);
     if (!stored) return std::unexpected(stored.error());
-    (*batch)->outcomes.items.push_back({result.item.ordinal, result.state, result.finished_at, result.usage});
-    if ((*batch)->tells_items) {
-        const auto noted = note_item_ended(tx, row.batch, result.item.ordinal, result.finished_at);
-        if (!noted) return std::unexpected(noted.error());
-    }
+    (*batch)->any_recorded = true;
     --row.batch.counts.running;
     ++row.batch.counts.of(result.state);
-    row.batch.usage += result.usage;
     if (row.batch.counts.unfinished() == 0) {
         row.batch = *core::after_event(std::move(row.batch), core::BatchEvent::drained, result.finished_at);
     }
     return Recorded::yes;
+}
+
+// That the others are canceled follows from their batch's turn.
+Result<> keep_outcomes(Tx& tx, const Changed& changed) {
+    if (changed.outcomes.items.empty()) return {};
+    tx.lines.note({changed.row.row, kOutcomes}, pack_outcomes(changed.outcomes));
+    return insert_ended(tx, changed.row, changed.ended_before, changed.ordinals());
 }
 
 Result<FinishReport> record_all(Tx& tx, std::span<const ItemResult> results) {
@@ -236,12 +255,13 @@ Result<FinishReport> record_all(Tx& tx, std::span<const ItemResult> results) {
     }
     for (const auto& changed : group.changed()) {
         const BatchRow& row = changed->row;
-        if (changed->outcomes.items.empty()) continue;
-        const auto placed = insert_ended(tx, row, changed->ended_before, changed->ordinals());
-        if (!placed) return std::unexpected(placed.error());
-        tx.lines.note({row.row, kOutcomes}, pack_outcomes(changed->outcomes));
+        if (!changed->any_recorded) continue;
+        if (const auto kept = keep_outcomes(tx, *changed); !kept) return std::unexpected(kept.error());
         if (const auto stored = tx.update(row); !stored) return std::unexpected(stored.error());
         if (row.batch.state != core::BatchState::ended) continue;
+        // Of canceled items no record says when they ended.
+        const auto turned = row.batch.counts.canceled > 0 ? keep_turn(tx, row) : Result<>{};
+        if (!turned) return std::unexpected(turned.error());
         if (const auto noted = note_batch_ended(tx, row.batch); !noted) return std::unexpected(noted.error());
         report.ended.push_back(row.batch);
     }
@@ -320,11 +340,7 @@ Result<> SqliteItems::release(std::span<const core::Lease> leases) {
 
 Result<FinishReport> SqliteItems::finish(std::span<const ItemResult> results) {
     if (const auto ready = engine_->may_write_batches(); !ready) return std::unexpected(ready.error());
-    for (const ItemResult& result : results) {
-        const bool is_result =
-            result.state == core::ItemState::succeeded || result.state == core::ItemState::failed;
-        CHECK(is_result, "only succeeded and failed items have a result");
-    }
+    for (const ItemResult& result : results) check_state(result);
     return engine_->writer.run([&](Tx& tx) { return record_all(tx, results); });
 }
 

@@ -193,6 +193,7 @@ inline constexpr const char* kEndAllLeases = "UPDATE leases SET epoch = epoch + 
 inline constexpr const char* kFinishItem =
     "UPDATE items SET state = ?2, finished_at = ?3, segment = ?4, line_start = ?5, line_bytes = ?6, "
     "input_tokens = ?7, output_tokens = ?8 WHERE key = ?1";
+inline constexpr const char* kCancelItem = "UPDATE items SET state = ?2, finished_at = ?3 WHERE key = ?1";
 
 // Segments.
 inline constexpr const char* kGrowSegment =

@@ -7,7 +7,7 @@ OVERLOADED = (429, 503, 529)
 BROKEN = (500, 502, 504, 307)
 OUT_AFTER, OUTAGES_MAX = 3, 16
 CLOCK_STEP_S = 0.05
-WRITTEN_WITHIN_S = WAKES_WITHIN_S = 1
+WRITTEN_WITHIN_S = WAKES_WITHIN_S = CALLED_OFF_WITHIN_S = 1
 SLACK_S = 0.1  # for a call that was on its way when the end became known
 
 
@@ -97,10 +97,12 @@ def is_of_one_who_wakes(world: World, t: float) -> bool:
 
 
 def no_work_after_the_end(world: World):
-    """I11: nothing is asked for a batch that has ended or was deleted."""
+    """I11: nothing is asked for a batch that has ended or was deleted, nor, a moment later, for one whose cancel was acknowledged."""
     for batch in world.accepted():
         ends = [look["t"] for look in batch.looks if look["shown"]["state"] == "ended"]
         ends += [batch.deleted_at] if batch.deleted_at is not None else []
+        ends += [event["t"] + CALLED_OFF_WITHIN_S for event in batch.cancels if event["phase"] == "ok"
+                 and not world.faults_between(event["t"], event["t"] + CALLED_OFF_WITHIN_S)]
         for item in batch.created["items"] if ends else []:
             if late := attempts_after(world, item, min(ends) + SLACK_S):
                 yield f"{item} was asked {late[0]['arrived_us'] / 1e6 - min(ends):.3f} s after {batch.id} was over"

@@ -13,7 +13,7 @@ ROTATION = int(os.environ.get("SHEAF_TEST_ROTATION", datetime.date.today().toord
 
 
 @pytest.mark.long
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(1200)
 def test_planted_bugs_are_named(build_dir):
     # What leaks is not looked for: a server with a bug is killed, and a child that is preloaded into leaks.
     environment = {**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}

@@ -27,7 +27,7 @@ from planted_build import build_planted, patches  # noqa: E402
 
 IN_ROTATION = 6
 TRIES_MAX = 8
-SECONDS_MAX = 30  # of one bug: no try begins later
+SECONDS_MAX = 150  # of one bug: no try begins later
 
 
 @dataclass(frozen=True)

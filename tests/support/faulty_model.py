@@ -189,9 +189,13 @@ class FaultyModel:
             is_first = all(entry["id"] != item for entry in self.entries)
             if rest[0] == "once" and not is_first:
                 mode = "good"
-            self.entries.append({"id": item, "mode": mode, "status": 200 if mode in GOOD_MODES else 0,
-                                 "arrived_us": time.monotonic() * 1e6, "prompt_tokens": PROMPT_TOKENS})
-        MODES[mode](Call(connection, item, held))
+            entry = {"id": item, "mode": mode, "status": 200 if mode in GOOD_MODES else 0,
+                     "arrived_us": time.monotonic() * 1e6, "prompt_tokens": PROMPT_TOKENS}
+            self.entries.append(entry)
+        try:
+            MODES[mode](Call(connection, item, held))
+        finally:
+            entry["ended_us"] = time.monotonic() * 1e6
 
 
 def read_request(connection: socket.socket, data: bytes) -> tuple[bytes, bytes]:

@@ -4,18 +4,16 @@ never other bytes."""
 import os
 import random
 import shutil
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
 import api
-from test_rebuild import MODELS, Left, fsck, left  # noqa: F401
+from test_rebuild import MODELS, Left, durable_log_bytes, fsck, left  # noqa: F401
 
 SEED = int(os.environ.get("SHEAF_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
 FLIPS = int(os.environ.get("SHEAF_TEST_FLIPS", 15))
-WAL_HEADER, WAL_FRAME = 32, 24 + 4096
 KINDS = ("bodies", "index.db", "log", "results", "signing.key")
 CUT = (0, b"")  # the connection
 
@@ -107,8 +105,7 @@ def test_no_write_ahead_log_that_has_lost_commits_is_taken_over(left):  # noqa: 
     log = left.server.data / "index.db-wal"
     for _ in range(8):
         left.restore()
-        frames = int.from_bytes(log.with_name("index.db-mark").read_bytes()[8:16], sys.byteorder)
-        what = flip_bit(log, dice, below=WAL_HEADER + frames * WAL_FRAME)
+        what = flip_bit(log, dice, below=durable_log_bytes(left.server.data))
         with pytest.raises(AssertionError, match="lost commits.*sheaf fsck --repair"):
             left.server.start()
             pytest.fail(f"SHEAF_TEST_SEED={SEED}: it starts with {what} flipped")

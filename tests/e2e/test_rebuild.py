@@ -4,7 +4,9 @@ every state are what they were, also when the repair itself is killed in the mid
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -21,11 +23,21 @@ DIALECTS = ["sail", "openai", "anthropic"]
 CALLS = ("pwrite64", "fdatasync", "fsync", "rename", "unlink", "link")
 POINTS_OF_CALL = 2
 RUNNING_ITEMS = 200
+WAL_HEADER, WAL_FRAME = 32, 24 + 4096
+LOG_BYTES_MIN = 100_000
 
 
 def fsck(server: SheafServer, data: Path, *arguments: str, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*prefix, str(server.binary), "fsck", "--data", str(data), *arguments], capture_output=True,
                           text=True, timeout=120, stdin=subprocess.DEVNULL)
+
+
+def durable_log_bytes(data: Path) -> int:
+    """What the mark beside the write-ahead log says of this filling of it."""
+    log, mark = data / "index.db-wal", (data / "index.db-mark").read_bytes()
+    with log.open("rb") as file:
+        salts = file.read(WAL_HEADER)[16:24]
+    return WAL_HEADER + int.from_bytes(mark[8:16], sys.byteorder) * WAL_FRAME if mark[:8] == salts else 0
 
 
 class Left:
@@ -59,9 +71,22 @@ class Left:
         self.followed = {batch: self.get(batch, "/results?follow=true") for batch in self.ended}
         self.receipts = {batch: self.get(batch, "/receipt") for batch in self.ended}
         self.some_lines = {batch: self.get(batch, "/results").split(b"\n")[:-1] for batch in self.running}
-        self.server.kill()
+        self.kill_with_commits_in_its_log()
         self.copy = copy
         shutil.copytree(self.server.data, copy)
+
+    def kill_with_commits_in_its_log(self) -> None:
+        """It empties its log now and then: two seconds after a start and after a delete."""
+        def stopped_with_commits() -> bool:
+            self.server.signal(signal.SIGSTOP)
+            api.wait_for(lambda: Path(f"/proc/{self.server.process.pid}/stat").read_text().rsplit(") ", 1)[1][0] == "T", what="its standing still")
+            if durable_log_bytes(self.server.data) > LOG_BYTES_MIN:
+                return True
+            self.server.signal(signal.SIGCONT)
+            self.owner.create(20)
+            return False
+        api.wait_for(stopped_with_commits, what="a log with commits")
+        self.server.kill()
 
     def get(self, batch: str, what: str) -> bytes:
         key = self.videos.key if self.ended.get(batch) == "videos" else self.owner.key
@@ -130,8 +155,7 @@ def zero_pages(left: Left) -> None:
 def damage_log(left: Left) -> None:
     log = left.server.data / "index.db-wal"
     frames = bytearray(log.read_bytes())
-    assert len(frames) > 100_000
-    frames[len(frames) // 3] ^= 1
+    frames[durable_log_bytes(left.server.data) // 3] ^= 1
     log.write_bytes(frames)
 
 

@@ -91,12 +91,13 @@ class WickedModel:
         canary = CANARY.search(body)
         good = rendered(path, f"This is an answer to {item} by {entry['nonce']}. {canary[0].decode() if canary else ''}")
         sent, status, stays = self.wicked(fault, good, credential)
+        ended_us = int(time.monotonic() * 1e6)  # nobody has the answer before
         writer.write(sent)
         await writer.drain()
         entry["status"] = status
         if status == 429:
             entry["retry_after_s"] = 1
-        entry["ended_us"] = int(time.monotonic() * 1e6)
+        entry["ended_us"] = ended_us
         return stays
 
     def wicked(self, fault: str, good: bytes, credential: str) -> tuple[bytes, int, bool]:

@@ -7,8 +7,9 @@ OVERLOADED = (429, 503, 529)
 BROKEN = (500, 502, 504, 307)
 OUT_AFTER, OUTAGES_MAX = 3, 16
 CLOCK_STEP_S = 0.05
-WRITTEN_WITHIN_S = WAKES_WITHIN_S = CALLED_OFF_WITHIN_S = 1
-SLACK_S = 0.1  # for a call that was on its way when the end became known
+WRITTEN_WITHIN_S = WAKES_WITHIN_S = 3
+CALLED_OFF_WITHIN_S = 1
+SLACK_S = 0.5  # for a call that was on its way when the end became known
 
 
 def answers_have_a_source(world: World):

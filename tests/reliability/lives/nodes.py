@@ -11,7 +11,7 @@ from sheaf_server import SheafServer
 from stage import Stage, played, wait_until
 
 NODES = ("one", "two")
-LEASE_S = 1
+LEASE_S = 3
 ENDS_WITHIN_S = 30
 
 

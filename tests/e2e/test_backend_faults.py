@@ -18,7 +18,7 @@ def chat(make_server, account_of, stand_in):
     """An account of a server whose model is the stand-in; its retries are quick."""
     return account_of(make_server(models=[chat_model(
         stand_in.url, concurrency=4, attempts_max=ATTEMPTS, overloads_max=4, retry_first_wait_ms=20,
-        retry_wait_max_ms=200, answer_time_s=2)]))
+        retry_wait_max_ms=200, answer_time_s=5)]))
 
 
 def told(action: str, number: int = 0) -> dict:
@@ -240,7 +240,7 @@ def test_a_batch_outlives_one_of_two_model_servers(make_server, account_of, buil
             account = account_of(make_server(models=[chat_model(
                 first.url, second.url, concurrency=4, attempts_max=ATTEMPTS, retry_first_wait_ms=20)]))
             requests = [{"video": api.video(account.asset(media.clip)), "custom_id": f"n{i}",
-                         "prompt": {"input_text": f"Question {i}"}} for i in range(32)]
+                         "prompt": {"input_text": f"Question {i}"}} for i in range(96)]
             batch = api.create_batch(account.client, api.general_batch(requests, prompt=None))
             api.wait_for(lambda: second.ledger()["requests"] >= 4, timeout_s=60, what="work on both servers")
         ended = api.wait_for_batch(account.client, batch["batch_id"])

@@ -244,7 +244,7 @@ def test_ctrl_c_stops_watching_and_not_the_batch(slow_shell, media):
 def test_a_signal_stops_a_piped_command_too(slow_shell, media):
     batch_id = created_batch(slow_shell, media, 6)
     process = slow_shell.start("watch", batch_id)
-    time.sleep(1)
+    assert "of 6 done" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=15)
     assert process.returncode == 130 and ESCAPE not in out + err
@@ -268,7 +268,7 @@ def test_watching_goes_on_over_a_restart_of_the_server(make_server, account_of, 
     shell = Shell(account_of(server))
     batch_id = created_batch(shell, media, 6)
     process = shell.start("watch", batch_id)
-    time.sleep(1.5)
+    assert "of 6 done" in process.stderr.readline()
     server.kill()
     time.sleep(0.5)
     server.start()

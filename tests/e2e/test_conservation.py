@@ -135,7 +135,7 @@ RUN = {"openai": run_openai, "anthropic": run_anthropic, "sail": run_sail}
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("expiring", [False, True])
 def test_nothing_is_lost_and_nothing_is_doubled(make_server, expiring):
     if expiring:

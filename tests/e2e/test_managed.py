@@ -45,7 +45,7 @@ def run(account, media, count: int = 3) -> None:
 
 
 def test_it_is_started_for_a_batch_and_stopped_when_idle(make_server, account_of, media, managed_model):
-    account = account_of(make_server(models=[managed_model(idle_time_s=1)]))
+    account = account_of(make_server(models=[managed_model(idle_time_s=3)]))
     assert managed_model.pids() == []
     run(account, media)
     first = managed_model.pids()

@@ -76,7 +76,7 @@ def test_work_goes_on_where_the_database_is_next(make_server, folder):
             started = time.monotonic()
 
             api.wait_for(lambda: created(client).status_code == 200, what="a write that is acknowledged")
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 15
             assert created(client).json()["id"] == batch
             api.wait_for(lambda: succeeded(client, batch) == ITEMS, what="the end of the batch")
             lines = client.get(f"/sheaf/v1/batches/{batch}/results").text.splitlines()

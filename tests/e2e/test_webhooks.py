@@ -97,7 +97,7 @@ def test_a_task_and_a_canceled_batch_are_told(make_server, account_of, media, si
                                                        "prompt": "What happens?"}).json()
     event, = wait_until_told(sink, 1)
     assert event.event["type"] == "analyze.task.ready" and event.event["data"]["id"] == task["task_id"]
-    batch_id = make_batch(account, media, "a", "b", "c", "d")
+    batch_id = make_batch(account, media, *(["x"] * 40))
     assert account.client.post(f"/analyze/batches/{batch_id}/cancel").status_code == 202
     canceled, = wait_until_told(sink, 1, "analyze.batch.canceled")
     assert canceled.event["data"]["id"] == batch_id and canceled.event["data"]["canceled_items"] >= 3
@@ -106,7 +106,7 @@ def test_a_task_and_a_canceled_batch_are_told(make_server, account_of, media, si
 
 
 def test_what_is_refused_comes_again_under_the_same_id(make_told, media, sink):
-    account = make_told()
+    account = make_told(retry_waits_s=[0.2] * 50)
     secret = add(account.server, account.key.account, sink.url(), "--event", "analyze.batch.completed")["secret"]
     sink.status = 500
     batch_id = make_batch(account, media, "one")
@@ -123,7 +123,7 @@ def test_what_is_refused_comes_again_under_the_same_id(make_told, media, sink):
 
 
 def test_what_waits_outlives_a_kill_and_a_restart(make_told, media, sink):
-    account = make_told(retry_waits_s=[1.5])
+    account = make_told(retry_waits_s=[4])
     add(account.server, account.key.account, sink.url(), "--event", "analyze.batch.completed")
     sink.status = 503
     batch_id = make_batch(account, media, "one")

@@ -18,6 +18,7 @@ from sheaf_server import SheafServer
 
 MODEL = {"name": "practice", "backend": "scripted", "answer": "answer of {custom_id}", "delay_ms": 15,
          "delay_spread_ms": 30, "concurrency": 4}
+QUICK = MODEL | {"delay_ms": 1, "delay_spread_ms": 0, "concurrency": 32}
 
 
 def client_of(server: SheafServer, key) -> httpx.Client:
@@ -108,7 +109,7 @@ def test_a_backup_under_load_serves_all_that_was_acknowledged_before_it(make_ser
         wait_until_ended(client, ended_file)
         output = api.wait_for(lambda: client.get(f"/v1/batches/{ended_file}").json()["output_file_id"], what="output")
         kept = upload_requests(client, ["kept"])
-        running = create_anthropic(client, [f"running-{n}" for n in range(400)], padding=300)
+        running = create_anthropic(client, [f"running-{n}" for n in range(2000)], padding=300)
         running_file = create_openai(client, [f"file-{n}" for n in range(200)])
         load = Load(server, key)
         api.wait_for(lambda: load.rounds > 1 or load.failure, what="the load")
@@ -122,6 +123,11 @@ def test_a_backup_under_load_serves_all_that_was_acknowledged_before_it(make_ser
         assert not (tmp_path / "copies" / "first.partial").exists()
         assert client.get(f"/sheaf/v1/batches/{running}").json()["state"] != "ended", "the backup came too late to tell"
         load.stop()
+    server.stop()
+    server.models = [QUICK]
+    server.write_config()
+    server.start()
+    with client_of(server, key) as client:
         for batch in batches:
             wait_until_ended(client, batch)
         original = {batch: lines_of(client, batch) for batch in batches}
@@ -132,7 +138,7 @@ def test_a_backup_under_load_serves_all_that_was_acknowledged_before_it(make_ser
     server.stop()
 
     assert run_on(server.binary, "fsck", copy).returncode == 0
-    restored = make_server(models=[MODEL], settings={"data": str(copy)})
+    restored = make_server(models=[QUICK], settings={"data": str(copy)})
     with client_of(restored, key) as client:
         for batch, before in acknowledged.items():
             wait_until_ended(client, batch)
@@ -165,7 +171,7 @@ def test_a_backup_that_is_killed_leaves_nothing_that_looks_whole(make_server, tm
         shutil.rmtree(partial, ignore_errors=True)
         process = subprocess.Popen([str(server.binary), "backup", "--data", str(server.data), "--to", str(copy)],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        api.wait_for((partial / "INCOMPLETE").exists, every_s=0.0005, what="the mark")
+        api.wait_for(lambda: (partial / "INCOMPLETE").exists() or process.poll() is not None, every_s=0.0005, what="the mark")
         return process
 
     process = begin()
@@ -175,12 +181,14 @@ def test_a_backup_that_is_killed_leaves_nothing_that_looks_whole(make_server, tm
     shutil.rmtree(copy)
 
     half_made = 0
-    for turn in range(12):
+    for turn in range(24):
+        wait_s = took * (turn * 5 % 12) / 12
         process = begin()
-        time.sleep(took * turn / 12)
+        time.sleep(wait_s)
         process.kill()
         process.wait()
         if copy.exists():
+            took = wait_s
             assert run_on(server.binary, "fsck", copy).returncode == 0, "what has its name is whole"
             shutil.rmtree(copy)
         elif partial.exists() and (partial / "INCOMPLETE").exists():
@@ -190,12 +198,19 @@ def test_a_backup_that_is_killed_leaves_nothing_that_looks_whole(make_server, tm
             served = subprocess.run([str(server.binary), "serve", "--data", str(partial), "--listen", "127.0.0.1:0"],
                                     capture_output=True, text=True, timeout=60)
             assert served.returncode == 3 and "half-made backup" in served.stderr
-    assert half_made > 3, f"{half_made} of 12 kills came in time"
+        if turn >= 11 and half_made > 3:
+            break
+    assert half_made > 3, f"{half_made} of 24 kills came in time"
+
+    def leave_half_made() -> bool:
+        shutil.rmtree(copy, ignore_errors=True)
+        process = begin()
+        process.kill()
+        process.wait()
+        return not copy.exists() and partial.exists()
+
+    api.wait_for(leave_half_made, what="a kill that comes in time")
     # What is left of one does not stand in the way of the next, nor of the server.
-    process = begin()
-    process.kill()
-    process.wait()
-    assert partial.exists()
     assert run_on(server.binary, "backup", server.data, "--to", str(copy)).returncode == 0
     assert not partial.exists()
     with client_of(server, key) as client:

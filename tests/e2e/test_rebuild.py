@@ -79,7 +79,8 @@ class Left:
         """It empties its log now and then: two seconds after a start and after a delete."""
         def stopped_with_commits() -> bool:
             self.server.signal(signal.SIGSTOP)
-            api.wait_for(lambda: Path(f"/proc/{self.server.process.pid}/stat").read_text().rsplit(") ", 1)[1][0] == "T", what="its standing still")
+            status = Path(f"/proc/{self.server.process.pid}/stat")
+            api.wait_for(lambda: status.read_text().rsplit(") ", 1)[1][0] == "T", what="its standing still")
             if durable_log_bytes(self.server.data) > LOG_BYTES_MIN:
                 return True
             self.server.signal(signal.SIGCONT)

@@ -121,17 +121,21 @@ TEST_F(ManagedServerTest, OneThatKnowsNoHealthIsUpWhenItListsItsModels) {
 
 TEST_F(ManagedServerTest, IsStoppedAfterATimeWithoutWorkAndStartedAgain) {
     use({.command = python_server(pid_file_), .idle_time = 200ms});
-    EXPECT_EQ(up(), "");
-    auto pids = take_pids();
+    std::vector<pid_t> pids;
     {
         const ManagedServer::Use use(*server_);
+        EXPECT_EQ(up(), "");
+        pids = take_pids();
         run(async::sleep_for(500ms));
         EXPECT_TRUE(is_alive(pids[0])) << "it is in use";
     }
     EXPECT_TRUE(are_gone(pids));
-    EXPECT_EQ(up(), "");
-    EXPECT_EQ(call("GET", "/health"), 200);
-    pids = take_pids();
+    {
+        const ManagedServer::Use use(*server_);
+        EXPECT_EQ(up(), "");
+        EXPECT_EQ(call("GET", "/health"), 200);
+        pids = take_pids();
+    }
     EXPECT_TRUE(are_gone(pids));
 }
 

@@ -41,7 +41,7 @@ protected:
         routes->add_to(*router, gate);
     }
     void release_later() {
-        later.expires_after(80ms);
+        later.expires_after(300ms);
         later.async_wait([this](const boost::system::error_code&) { live.held = false; });
     }
 

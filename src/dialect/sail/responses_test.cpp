@@ -123,7 +123,7 @@ TEST_F(SailResponses, KeepASlowStreamAliveWithComments) {
                            .times = {.first_event = 20ms, .keep_alive = 5ms, .look_every = 1ms}});
     router.emplace();
     routes.add_to(*router, gate);
-    boost::asio::steady_timer later(io, 80ms);
+    boost::asio::steady_timer later(io, 300ms);
     later.async_wait([this](const boost::system::error_code&) { live.held = false; });
     const Answered answered = ask(R"(,"stream":true)");
     EXPECT_EQ(answered.status, 200);

@@ -110,7 +110,7 @@ TEST_F(Analyze, KeepsASlowClientWaitingWithBlanks) {
         {&*assets, &live, "pegasus1.5", {.patience = 20ms, .keep_alive = 5ms, .look_every = 1ms}});
     router.emplace();
     routes.add_to(*router, gate);
-    boost::asio::steady_timer later(io, 80ms);
+    boost::asio::steady_timer later(io, 300ms);
     later.async_wait([this](const boost::system::error_code&) { live.held = false; });
     const Answered answered = ask(R"(,"stream":false)");
     EXPECT_EQ(answered.status, 200);
@@ -121,7 +121,7 @@ TEST_F(Analyze, KeepsASlowClientWaitingWithBlanks) {
     EXPECT_EQ(document->root()["data"].get(data), simdjson::SUCCESS);
     EXPECT_EQ(data, "A fine video.");
     live.held = true;
-    boost::asio::steady_timer again(io, 80ms);
+    boost::asio::steady_timer again(io, 300ms);
     again.async_wait([this](const boost::system::error_code&) { live.held = false; });
     EXPECT_NE(ask("").body.find("}\n\n\n"), std::string::npos);
     run(routes.stop());

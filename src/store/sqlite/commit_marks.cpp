@@ -8,8 +8,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "store/sqlite/engine.h"
 #include "store/sqlite/wal_check.h"
 
@@ -39,15 +42,21 @@ std::optional<std::string> lost_of(const WalOnDisk& log, const std::optional<Com
 
 }  // namespace
 
-Result<CommitMarks> CommitMarks::open(const Paths& paths, Disk& disk) {
-    File file(::open(paths.commit_mark().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!file)
-        return fail(ErrorCode::unavailable,
-                    "cannot open " + paths.commit_mark().string() + ": " + std::strerror(errno));
-    return CommitMarks(std::move(file), disk);
+CommitMarks::CommitMarks(const Paths& paths, Disk& disk)
+    : file_(::open(paths.commit_mark().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)), disk_(&disk) {
+    if (!file_) {
+        log::warning("damage in the write-ahead log may not be found",
+                     {{"file", paths.commit_mark().string()}, {"why", std::strerror(errno)}});
+        return;
+    }
+    // Whoever owns the index owns it, though root may be the first to open it.
+    struct stat index{};
+    if (::geteuid() == 0 && ::stat(paths.index().c_str(), &index) == 0)
+        (void)::fchown(file_.fd(), index.st_uid, index.st_gid);
 }
 
 void CommitMarks::put(const CommitMark& mark) {
+    if (!file_) return;
     MarkOnDisk bytes{mark.salts, mark.frames, 0};
     bytes[2] = sum_of(bytes);
     (void)disk_->write_at(file_.fd(), {reinterpret_cast<const char*>(bytes.data()), sizeof bytes}, 0);

@@ -23,17 +23,17 @@ struct CommitMark {
 // shorter one: the mark tells that commits are missing that were acknowledged.
 //
 // It is written after each synced commit, before the commit is acknowledged, and never synced itself: of a
-// server that was killed it counts every commit, and after a power cut whatever is left of it counts no more
-// than what is durable. Threads: one, the writer's.
+// server that was killed it counts every commit that was synced, and after a power cut whatever is left of it
+// counts no more than what is durable. Of two processes that commit at once one may put an older mark in the
+// place of a newer one. Threads: one, the writer's.
 class CommitMarks {
 public:
-    static Result<CommitMarks> open(const Paths& paths, Disk& disk);
-    // One that cannot be written is left out.
+    // Where the file cannot be opened there are no marks, and the log is told.
+    CommitMarks(const Paths& paths, Disk& disk);
+    // One for which there is no room is left out.
     void put(const CommitMark& mark);
 
 private:
-    CommitMarks(File file, Disk& disk) : file_(std::move(file)), disk_(&disk) {}
-
     File file_;
     Disk* disk_;
 };

@@ -72,7 +72,9 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path
         sqlite3_wal_hook(
             handle,
             [](void* self, sqlite3*, const char*, int pages) {
-                static_cast<Connection*>(self)->log_pages_ = pages;
+                auto& connection = *static_cast<Connection*>(self);
+                connection.log_pages_ = pages;
+                ++connection.commits_;
                 return SQLITE_OK;
             },
             connection.get());

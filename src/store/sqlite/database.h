@@ -128,6 +128,8 @@ public:
     Result<bool> empty_log();
     // Pages in the write-ahead log after the last commit.
     int log_pages() const { return log_pages_; }
+    // Commits that changed anything, so far.
+    std::uint64_t commits() const { return commits_; }
     // Where the write-ahead log ends after a commit, before anyone may have begun to fill it anew.
     std::optional<CommitMark> log_end();
     // What a result code of SQLite means to our callers. A failed sync or write breaks the disk; so does a
@@ -177,6 +179,7 @@ private:
     sqlite3* handle_;
     Disk* disk_;
     int log_pages_ = 0;
+    std::uint64_t commits_ = 0;
     bool only_looks_ = false;  // a damaged index is what it may have been opened for
     std::unordered_map<const char*, sqlite3_stmt*> statements_;
 };

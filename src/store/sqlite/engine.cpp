@@ -144,11 +144,9 @@ Result<std::unique_ptr<Engine>> Engine::open(const SqliteOptions& options, std::
     // Opening may have made the write-ahead log anew.
     if (const auto made = make_write_ahead_log(paths, *disk); !made) return std::unexpected(made.error());
 
-    auto marks = CommitMarks::open(paths, *disk);
-    if (!marks) return std::unexpected(marks.error());
-
+    CommitMarks marks(paths, *disk);
     std::unique_ptr<Engine> engine(new Engine(options.exclusive, paths, std::move(disk), std::move(lock),
-                                              std::move(*gate), std::move(*connection), std::move(*marks)));
+                                              std::move(*gate), std::move(*connection), std::move(marks)));
     if (options.exclusive) {
         auto log_index = reserve_log_index(paths, *engine->disk);
         if (!log_index) return std::unexpected(log_index.error());

@@ -103,7 +103,7 @@ Result<> Writer::try_group(const std::vector<Work*>& group) {
     const auto set = set_durability(all_lazy ? Durability::lazy : Durability::synced);
     if (!set) return set;
     Tx tx(*connection_, *lines_, *bodies_, *cache_);
-    const int pages_before = connection_->log_pages();
+    const std::uint64_t commits_before = connection_->commits();
     auto done = connection_->command(sql::kBegin);
     if (!done) return done;
     done = apply_all(group, tx);
@@ -121,7 +121,7 @@ Result<> Writer::try_group(const std::vector<Work*>& group) {
         return done;
     }
     // A transaction that has changed nothing is not synced.
-    if (!all_lazy && connection_->log_pages() != pages_before) {
+    if (!all_lazy && connection_->commits() != commits_before) {
         if (const auto end = connection_->log_end()) marks_.put(*end);
     }
     lines_->keep();

@@ -30,11 +30,14 @@ std::string aside(const Finding& finding) {
 
 std::string about_result(const Finding& finding) {
     const std::string damaged = "its result is damaged" + aside(finding) + ". ";
+    const bool is_canceling = finding.batch != nullptr && finding.batch->state == core::BatchState::canceling;
     switch (finding.mending) {
         case Mending::mended:
             return damaged + "It was there a second time, and is whole again.";
         case Mending::requeued:
-            return damaged + "It was lost; the item is queued again and runs at the next start.";
+            return damaged + (is_canceling
+                                  ? "It was lost; the item is canceled at the next start."
+                                  : "It was lost; the item is queued again and runs at the next start.");
         case Mending::given_up:
             return damaged + "It is lost; the item is answered as failed, and its line says why.";
         case Mending::none:
@@ -42,7 +45,7 @@ std::string about_result(const Finding& finding) {
     }
     const bool ran = finding.item == nullptr || finding.item->state == core::ItemState::succeeded ||
                      finding.item->state == core::ItemState::failed;
-    if (!ran) return damaged + "The item never ran; --repair writes that line anew.";
+    if (!ran) return damaged + "The item had no result of its own; --repair writes that line anew.";
     if (finding.batch != nullptr && finding.batch->state != core::BatchState::ended)
         return damaged + "It is lost: results cannot be read past it. --repair has the item run again.";
     return damaged +

@@ -130,7 +130,7 @@ Result<> BatchMender::drop_plan(Tx& tx, BatchRow& row) {
     if (!done) return std::unexpected(done.error());
     row.plan_next.reset();
     row.cursor = row.batch.counts.total();
-    row.batch.state = core::BatchState::running;
+    if (row.batch.state == core::BatchState::accepted) row.batch.state = core::BatchState::running;
     return tx.update(row);
 }
 

@@ -64,6 +64,7 @@ async::Task<void> Dispatcher::run() {
             co_await refresh();
         }
         drop_ended();
+        claim_to_call_off();
         fill_slots();
         co_await bell_.wait_for(idle_time(SteadyClock::now(), look_at));
     }
@@ -281,20 +282,20 @@ void Dispatcher::call_off(ActiveBatch& active) {
             active.flights.spawn(land(active, std::move(item.lease), core::Canceled{}));
     }
     for (auto& [name, model] : *parts_.models) {
-        for (Flight& flight : model.flights) {
-            if (flight.batch == &active) call_off(flight);
+        for (auto next = model.flights.begin(); next != model.flights.end();) {
+            Flight& flight = *next++;
+            if (flight.batch == &active && flight.waits()) call_off(flight, model);
         }
     }
 }
 
-void Dispatcher::call_off(Flight& flight) {
-    flight.is_called_off = true;
-    const bool waits = !flight.asked_at && !flight.has_ended && !flight.is_moot;
-    if (!waits) return;
+void Dispatcher::call_off(Flight& flight, Model& model) {
+    ActiveBatch& active = *flight.batch;
     const bool is_only_run = flight.is_only_run();
+    core::Lease lease = flight.item.lease;
     flight.stop();
-    if (is_only_run)
-        flight.batch->flights.spawn(land(*flight.batch, std::move(flight.item.lease), core::Canceled{}));
+    model.runs.given_up(lease.prefix);
+    if (is_only_run) active.flights.spawn(land(active, std::move(lease), core::Canceled{}));
 }
 
 void Dispatcher::forget_written(std::span<const store::ItemResult> results,

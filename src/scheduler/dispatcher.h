@@ -86,6 +86,8 @@ private:
     // Leases in the background, unless it does already or has all it may.
     void claim_ahead(ActiveBatch& active, Model& model, std::uint32_t missing, SteadyTime now);
     bool may_claim(const ActiveBatch& active, const Model& model) const;
+    // Items whose holder was lost, of batches that are being canceled: no slot is needed for them.
+    void claim_to_call_off();
     async::Task<void> claim(ActiveBatch& active, std::uint32_t count);
     void line_up(ActiveBatch& active, core::Lease lease);
     void end_at_once(ActiveBatch& active, core::Lease lease, core::Failure failure);
@@ -105,7 +107,7 @@ private:
     // The batch is being canceled: what no model server was asked for, or has to be asked for again, ends as
     // canceled.
     void call_off(ActiveBatch& active);
-    void call_off(Flight& flight);
+    void call_off(Flight& flight, Model& model);
     std::expected<core::Inference, core::Failure> inference_of(const core::Batch& batch,
                                                                std::string_view body) const;
     // Why the item may not be tried once more: it took the process down too often.

@@ -32,7 +32,12 @@ private:
 
 class FakeMedia final : public media::Media {
 public:
+    std::chrono::milliseconds probe_time{0};
+    int probes = 0;
+
     async::Task<Result<media::MediaInfo>> probe(std::shared_ptr<const blob::BlobFile>) override {
+        ++probes;
+        co_await async::sleep_for(probe_time);
         media::MediaInfo info;
         info.type = core::MediaType::video;
         info.duration_s = 60;

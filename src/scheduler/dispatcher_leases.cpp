@@ -12,8 +12,8 @@ constexpr std::chrono::milliseconds kAhead{50};
 constexpr std::uint32_t kAheadMax = 256;
 // Leased items of one batch without a slot: more where they wait for the first of their run, never more than
 // these. Of a batch whose items name their models, one slow model must not hold up the others for long.
-constexpr std::size_t kWaitingMin = 512;
-constexpr std::size_t kWaitingPerSlot = 4;
+constexpr std::uint32_t kWaitingMin = 512;
+constexpr std::uint32_t kWaitingPerSlot = 4;
 constexpr std::size_t kWaitingMixedMax = 256;
 constexpr std::size_t kWaitingBytesMax = std::size_t{64} << 20;
 
@@ -31,9 +31,19 @@ core::Lease head_of(const core::Lease& lease) {
 
 bool Dispatcher::may_claim(const ActiveBatch& active, const Model& model) const {
     if (active.ended || active.is_claiming || active.claimable == 0) return false;
+    if (active.batch.state == core::BatchState::canceling) return false;
     const std::size_t count_max =
         active.is_mixed() ? kWaitingMixedMax : std::max(kWaitingMin, kWaitingPerSlot * model.slots);
     return active.waiting() < count_max && active.waiting_bytes() < kWaitingBytesMax;
+}
+
+void Dispatcher::claim_to_call_off() {
+    for (auto& [id, active] : active_) {
+        const bool has_lost = active.batch.state == core::BatchState::canceling && active.claimable > 0;
+        if (!has_lost || active.ended || active.is_claiming) continue;
+        active.is_claiming = true;
+        claims_.spawn(claim(active, kWaitingMin));
+    }
 }
 
 void Dispatcher::claim_ahead(ActiveBatch& active, Model& model, std::uint32_t missing, SteadyTime now) {

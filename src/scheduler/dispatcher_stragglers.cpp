@@ -17,7 +17,8 @@ constexpr std::size_t kRunsOfItemMax = 3;
 
 bool may_run_again(const Flight& flight) {
     const ActiveBatch& batch = *flight.batch;
-    return !flight.is_moot && !batch.ended && flight.count_runs() < kRunsOfItemMax &&
+    return !flight.is_moot && !batch.ended && !flight.is_called_off() &&
+           flight.count_runs() < kRunsOfItemMax &&
            batch.extra_runs < batch.batch.counts.total() / kItemsPerExtraRun;
 }
 

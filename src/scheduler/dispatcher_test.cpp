@@ -312,6 +312,38 @@ TEST_F(DispatcherTest, OfACanceledBatchNothingRunsAgainWhoseHolderWasLost) {
     EXPECT_TRUE(fake->seen.empty());
 }
 
+TEST_F(DispatcherTest, NoSlotIsNeededToCancelWhatALostHolderLeft) {
+    fake->delay = 1h;
+    grace = 10ms;
+    const BatchId lost = submit({"a", "b"});
+    ASSERT_EQ(store->items().claim({.batch = lost, .count_max = 2, .now = clock.now()})->leases.size(), 2U);
+    run([&]() -> async::Task<void> {
+        submit(std::vector<std::string>(40, "x"));
+        dispatcher->wake();
+        while (fake->running < 4) co_await async::sleep_for(1ms);
+        EXPECT_TRUE(store->batches().apply(lost, core::BatchEvent::cancel_requested, clock.now()));
+        clock.advance(61s);
+        dispatcher->wake();
+        co_await until_ended(lost);
+    });
+    EXPECT_EQ(find(lost).counts, (core::Counts{.canceled = 2}));
+}
+
+TEST_F(DispatcherTest, ACancelEndsWhatIsBeingPrepared) {
+    media.probe_time = 1h;
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit({"a", "b"});
+        dispatcher->wake();
+        while (media.probes < 1) co_await async::sleep_for(1ms);
+        EXPECT_TRUE(store->batches().apply(id, core::BatchEvent::cancel_requested, clock.now()));
+        dispatcher->wake();
+        co_await until_ended(id);
+    });
+    EXPECT_EQ(find(id).counts, (core::Counts{.canceled = 2}));
+    EXPECT_TRUE(fake->seen.empty());
+}
+
 TEST_F(DispatcherTest, ABusyOneSeesWhatOthersSubmittedThoughNobodyTellsIt) {
     fake->delay = 10ms;
     run([&]() -> async::Task<void> {

@@ -8,13 +8,10 @@
 
 #include <boost/intrusive/list.hpp>
 
-#include "async/task_group.h"
 #include "async/timer.h"
-#include "scheduler/lineup.h"
+#include "scheduler/active_batch.h"
 
 namespace sheaf::scheduler {
-
-struct ActiveBatch;
 
 // A run of a batch item, for as long as its coroutine lives; then it leaves its model's list.
 //
@@ -36,6 +33,10 @@ struct Flight : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boo
         previous_ = &run;
         next_->previous_ = previous_->next_ = this;
     }
+    // No try follows the one under way.
+    bool is_called_off() const { return batch->batch.state == core::BatchState::canceling; }
+    // It would have to be asked for, first or once more.
+    bool waits() const { return (!asked_at || is_preparing) && !has_ended && !is_moot; }
     bool is_only_run() const { return next_ == this; }
     std::size_t count_runs() const {
         std::size_t count = 1;
@@ -63,8 +64,8 @@ struct Flight : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boo
     Waiting item;
     async::Bell* slot_freed;
     std::optional<Time> asked_at;  // the try under way; nullopt before, and while it waits for the next one
+    bool is_preparing = false;     // the model server is not asked yet
     bool is_moot = false;          // nothing will come of it
-    bool is_called_off = false;    // its batch is being canceled: no try follows the one under way
     bool has_ended = false;        // its ending is known, and on its way to the store
     async::TaskGroup::Entry task;
 

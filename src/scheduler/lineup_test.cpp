@@ -75,6 +75,17 @@ TEST_F(LineupTest, TheFirstOfARunGoesAloneAndOthersPassItsNeighbours) {
     EXPECT_EQ(lineup.opens_at(runs, kStart), PrefixRuns::Time::max());
 }
 
+TEST_F(LineupTest, WhereTheFirstWasGivenUpTheNextGoesAlone) {
+    for (std::uint32_t n = 0; n < 3; ++n) lineup.add(item(n, 7));
+    EXPECT_EQ(start(), 0);
+    runs.given_up(7);
+    EXPECT_EQ(start(), 1);
+    EXPECT_EQ(start(), -1);
+    runs.ended(7);
+    runs.given_up(7);
+    EXPECT_EQ(start(), 2) << "one has ended: it was read";
+}
+
 TEST_F(LineupTest, ASlowFirstDoesNotKeepItsRun) {
     lineup.add(item(0, 7));
     lineup.add(item(1, 7));

@@ -29,10 +29,13 @@ public:
     void started(std::uint64_t prefix, std::size_t prompt_bytes, Time now);
     // It has ended, however.
     void ended(std::uint64_t prefix);
+    // It has not been read, and will not be: another may lead, unless one has ended.
+    void given_up(std::uint64_t prefix);
 
 private:
     struct Run {
         bool is_open = false;
+        bool is_given_up = false;
         Time opens_at;
     };
     // Servers forget, too; a run that was forgotten has one item alone again, no more.

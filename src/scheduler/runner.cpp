@@ -20,7 +20,9 @@ async::Task<core::Outcome> Runner::attempt(Model& model, Run run, std::uint32_t 
                      .attempt = attempt,
                      .is_live = run.is_live()};
     if (const auto* const analysis = std::get_if<core::VideoAnalysis>(&run.inference)) {
+        if (!run.is_live()) run.flight->is_preparing = true;
         auto prepared = co_await inputs_->prepare(run.account, *analysis);
+        if (!run.is_live()) run.flight->is_preparing = false;
         if (auto* refused = std::get_if<core::Refused>(&prepared)) co_return std::move(*refused);
         if (auto* broken = std::get_if<core::Broken>(&prepared)) co_return std::move(*broken);
         auto& at_hand = std::get<Prepared>(prepared);
@@ -69,7 +71,7 @@ async::Task<core::Ending> Runner::run(Model& model, Run run) {
         if (text_was_sent)
             co_return core::Failed{
                 {"analysis_failed", "The model server broke off in the middle of its answer."}};
-        if (!run.is_live() && run.flight->is_called_off) co_return core::Canceled{};
+        if (!run.is_live() && run.flight->is_called_off()) co_return core::Canceled{};
         const auto wait = std::get<core::Again>(decision).after;
         log::debug(
             "trying again",

@@ -40,6 +40,21 @@ TEST_F(StragglersTest, OneIsRunOnceMoreAndItsFirstGoodAnswerCounts) {
     EXPECT_EQ(lines(id).back(), "ok late\n");
 }
 
+TEST_F(StragglersTest, NoneIsRunAgainOfABatchThatIsBeingCanceled) {
+    fake->delay_of = [](const std::string& prompt) { return prompt == "late" ? 300ms : 1ms; };
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit(quick_items_and({"late"}, 50));
+        dispatcher->wake();
+        while (find(id).counts.succeeded < 49) co_await async::sleep_for(1ms);
+        EXPECT_TRUE(store->batches().apply(id, core::BatchEvent::cancel_requested, clock.now()));
+        dispatcher->wake();
+        co_await until_ended(id);
+    });
+    EXPECT_EQ(count_of(*fake, "late"), 1);
+    EXPECT_EQ(find(id).counts, (core::Counts{.succeeded = 50}));
+}
+
 TEST_F(StragglersTest, TheFirstRunMayStillBeTheFirst) {
     fake->delay_of = [&](const std::string& prompt) -> std::chrono::milliseconds {
         if (prompt != "late") return 1ms;

@@ -35,9 +35,14 @@ inline void check_state(const ItemResult& result) {
           "an item ends with a result, or as canceled");
 }
 
+// Only of a batch that is being canceled an item ends without a result.
+inline bool may_end(const core::Batch& batch, const ItemResult& result) {
+    return core::has_result(result.state) || batch.state == core::BatchState::canceling;
+}
+
 enum class Recorded : std::uint8_t {
     yes,         // this is the item's result now, for good
-    lease_lost,  // someone else holds or ended the item, or it is gone: nothing was written
+    lease_lost,  // someone else holds or ended the item, or it may not end so: nothing was written
 };
 
 struct FinishReport {

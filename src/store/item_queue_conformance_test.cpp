@@ -174,10 +174,12 @@ TEST_P(ItemQueueConformance, ACancelingBatchHandsOutOnlyItemsWhoseLeaseEnded) {
 TEST_P(ItemQueueConformance, WhatIsLeasedOfACancelingBatchMayEndAsCanceled) {
     const core::Batch batch = created(ABatch(5));
     const auto leases = claimed(batch.id, 3);
-    ASSERT_TRUE(batches().apply(batch.id, BatchEvent::cancel_requested, kNow));
     std::vector<ItemResult> results{result_of(leases[0]), result_of(leases[1], ItemState::canceled)};
     results[1].line.clear();
     results[1].usage = {};
+    EXPECT_EQ(items().finish(std::span(results).subspan(1))->recorded, std::vector{Recorded::lease_lost})
+        << "nobody has asked for it";
+    ASSERT_TRUE(batches().apply(batch.id, BatchEvent::cancel_requested, kNow));
     auto report = items().finish(results);
     ASSERT_TRUE(report);
     EXPECT_EQ(report->recorded, (std::vector{Recorded::yes, Recorded::yes}));

@@ -196,7 +196,6 @@ async::Task<void> Clients::list(Node& node, AccountId account) {
 
 async::Task<void> Clients::stop(Node& node, BatchId id, bool aborts) {
     const AccountId account = witness_->account_of(id);
-    if (aborts) witness_->asks_to_abort(id);
     const auto stopped =
         aborts ? co_await node.batches().abort(account, id) : co_await node.batches().cancel(account, id);
     if (stopped) witness_->cancel_acknowledged(*stopped);

@@ -53,7 +53,6 @@ public:
     void saw_file(const BatchId& id, const std::string& bytes);
     void saw_list(const AccountId& account, const std::vector<core::Batch>& rows, Time asked_at,
                   Timestamp wall);
-    void asks_to_abort(const BatchId& id) { batches_.at(id).may_be_aborted = true; }
     void cancel_acknowledged(const core::Batch& batch);
     void asks_to_remove(const BatchId& id) { batches_.at(id).may_be_removed = true; }
     void removed(const BatchId& id);
@@ -90,7 +89,7 @@ private:
         Time last_at{};
         Time over_at = Time::max();  // first known to have ended
         Time canceled_at = Time::max();
-        bool may_be_aborted = false, may_be_removed = false;
+        bool may_be_removed = false;
         Time removed_at = Time::max();
         std::vector<std::optional<Line>> lines;
         std::vector<std::uint32_t> ended_order;

@@ -78,7 +78,7 @@ public:
         for (const ItemResult& result : results) {
             check_state(result);
             MemoryItem* const item = find_held(result.item, result.epoch);
-            if (item == nullptr) {
+            if (item == nullptr || !may_end(state_->batches.at(result.item.batch).batch, result)) {
                 report.recorded.push_back(Recorded::lease_lost);
                 continue;
             }

@@ -265,6 +265,11 @@ public:
     Result<FinishReport> record(Engine& engine);
 
 private:
+    // Its batch, if it may end so.
+    const BatchRow* find(const ItemResult& result) {
+        const BatchRow* const row = held_.find(result.item.batch);
+        return row != nullptr && may_end(row->batch, result) ? row : nullptr;
+    }
     Result<> end_leases();
     void insert();
     void count(BatchRow& row);
@@ -279,7 +284,7 @@ private:
 Result<> Group::end_leases() {
     LeasesByBatch by_batch;
     for (const ItemResult& result : results_) {
-        const BatchRow* const row = held_.find(result.item.batch);
+        const BatchRow* const row = find(result);
         if (row != nullptr) by_batch[row->number].add(result.item.ordinal, result.epoch);
     }
     auto claims = hold_claims(*db_, by_batch);
@@ -288,7 +293,7 @@ Result<> Group::end_leases() {
     std::map<InBatch, std::size_t> places;  // by lease_key(), the first of equal ones
     for (std::size_t at = 0; at < results_.size(); ++at) {
         const ItemResult& result = results_[at];
-        const BatchRow* const row = held_.find(result.item.batch);
+        const BatchRow* const row = find(result);
         if (row == nullptr) continue;
         const auto claim = claims->held.find({row->number, result.epoch});
         if (claim == claims->held.end()) {

@@ -222,6 +222,7 @@ Result<Recorded> record(Tx& tx, Group& group, const ItemResult& result) {
     if (!batch) return std::unexpected(batch.error());
     if (*batch == nullptr) return Recorded::lease_lost;
     BatchRow& row = (*batch)->row;
+    if (!may_end(row.batch, result)) return Recorded::lease_lost;
     const std::int64_t key = row.key(result.item.ordinal);
     const auto held = tx.db.run(sql::kFinishLease, key, result.epoch);
     if (!held) return std::unexpected(held.error());

@@ -9,6 +9,7 @@ OUT_AFTER, OUTAGES_MAX = 3, 16
 CLOCK_STEP_S = 0.05
 WRITTEN_WITHIN_S = WAKES_WITHIN_S = 3
 CALLED_OFF_WITHIN_S = 1
+NODES_LISTEN_WITHIN_S = 10  # to each other, after a fault
 SLACK_S = 0.5  # for a call that was on its way when the end became known
 
 
@@ -103,7 +104,7 @@ def no_work_after_the_end(world: World):
         ends = [look["t"] for look in batch.looks if look["shown"]["state"] == "ended"]
         ends += [batch.deleted_at] if batch.deleted_at is not None else []
         ends += [event["t"] + CALLED_OFF_WITHIN_S for event in batch.cancels if event["phase"] == "ok"
-                 and not world.faults_between(event["t"], event["t"] + CALLED_OFF_WITHIN_S)]
+                 and not world.faults_between(event["t"] - NODES_LISTEN_WITHIN_S, event["t"] + CALLED_OFF_WITHIN_S)]
         for item in batch.created["items"] if ends else []:
             if late := attempts_after(world, item, min(ends) + SLACK_S):
                 yield f"{item} was asked {late[0]['arrived_us'] / 1e6 - min(ends):.3f} s after {batch.id} was over"

@@ -36,7 +36,8 @@ std::string about_result(const Finding& finding) {
             return damaged + "It was there a second time, and is whole again.";
         case Mending::requeued:
             return damaged + (is_canceling
-                                  ? "It was lost; the item is canceled at the next start."
+                                  ? "It was lost; the item ends as canceled, or runs where its protocol "
+                                    "finishes what ran."
                                   : "It was lost; the item is queued again and runs at the next start.");
         case Mending::given_up:
             return damaged + "It is lost; the item is answered as failed, and its line says why.";

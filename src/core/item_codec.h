@@ -30,6 +30,10 @@ public:
     // of a batch.
     virtual Forecast forecast(const Batch& batch, const Subject& subject, std::string_view body) const;
 
+    // Whether a cancel has all items finished that are shown as running, also those that wait: for a slot,
+    // for their next try, or for a model server that is out. Else it ends these.
+    virtual bool finishes_running_items() const { return false; }
+
     // How the lines of an ended batch are laid out: in submission order, or those of items that succeeded
     // before all others.
     enum class Order : std::uint8_t { submission, succeeded_first };

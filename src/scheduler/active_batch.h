@@ -11,9 +11,11 @@ namespace sheaf::scheduler {
 
 // An unfinished batch. Stays until its last flight has landed and its last claim has come back.
 struct ActiveBatch {
-    ActiveBatch(core::Batch head, async::Executor executor) : batch(std::move(head)), flights(executor) {}
+    ActiveBatch(core::Batch head, bool finishes_what_runs, async::Executor executor)
+        : batch(std::move(head)), finishes_running(finishes_what_runs), flights(executor) {}
 
     core::Batch batch;
+    const bool finishes_running;  // though it is canceled (core::ItemCodec)
     async::TaskGroup flights;
     std::uint32_t claimable = 0;  // items that a claim may get, as far as is known
     bool is_claiming = false;
@@ -23,6 +25,8 @@ struct ActiveBatch {
     // Leased items without a slot, by model.
     std::map<std::string, Lineup, std::less<>> lineups;
 
+    // It is being canceled: what no model server is working on ends, and nothing is asked for once more.
+    bool is_called_off() const { return batch.state == core::BatchState::canceling && !finishes_running; }
     // Each item names its own model.
     bool is_mixed() const { return batch.model.empty(); }
     std::size_t waiting() const {

@@ -89,7 +89,9 @@ async::Task<void> Dispatcher::refresh() {
         active.flights.stop();
     }
     for (auto& [id, batch] : seen) {
-        ActiveBatch& active = active_.try_emplace(id, batch, parts_.executor).first->second;
+        const auto codec = parts_.codecs.find(batch.dialect);
+        const bool finishes_running = codec != parts_.codecs.end() && codec->second->finishes_running_items();
+        ActiveBatch& active = active_.try_emplace(id, batch, finishes_running, parts_.executor).first->second;
         const auto held = static_cast<std::uint32_t>(active.leases.size());
         active.batch = std::move(batch);
         // Running but not ours: its lease was lost, and the store hands it out again once it has ended.
@@ -97,7 +99,7 @@ async::Task<void> Dispatcher::refresh() {
             active.batch.counts.running > held ? active.batch.counts.running - held : 0;
         active.claimable =
             lost + (active.batch.state == core::BatchState::canceling ? 0 : active.batch.counts.queued);
-        if (active.batch.state == core::BatchState::canceling) call_off(active);
+        if (active.is_called_off()) call_off(active);
     }
     // A batch may have come and gone between two looks.
     if (any_ended || unfinished->empty()) parts_.on_ended();

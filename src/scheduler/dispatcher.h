@@ -104,8 +104,7 @@ private:
     void run_stragglers_again(Model& model, SteadyTime now);
     async::Task<void> land(ActiveBatch& active, core::Lease lease, core::Ending ending);
     async::Task<core::Ending> ending_of(Flight& flight, Model& model);
-    // The batch is being canceled: what no model server was asked for, or has to be asked for again, ends as
-    // canceled.
+    // What no model server was asked for, or has to be asked for again, ends as canceled.
     void call_off(ActiveBatch& active);
     void call_off(Flight& flight, Model& model);
     std::expected<core::Inference, core::Failure> inference_of(const core::Batch& batch,

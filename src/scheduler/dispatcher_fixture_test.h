@@ -32,12 +32,7 @@ private:
 
 class FakeMedia final : public media::Media {
 public:
-    std::chrono::milliseconds probe_time{0};
-    int probes = 0;
-
     async::Task<Result<media::MediaInfo>> probe(std::shared_ptr<const blob::BlobFile>) override {
-        ++probes;
-        co_await async::sleep_for(probe_time);
         media::MediaInfo info;
         info.type = core::MediaType::video;
         info.duration_s = 60;
@@ -76,6 +71,9 @@ public:
         return std::holds_alternative<core::Canceled>(ending) ? "canceled\n" : "expired\n";
     }
 
+    bool finishes_running_items() const override { return finishes_running; }
+
+    bool finishes_running = false;
     // By prompt, of batches that name no model.
     std::map<std::string, std::string> models;
 

@@ -31,7 +31,7 @@ core::Lease head_of(const core::Lease& lease) {
 
 bool Dispatcher::may_claim(const ActiveBatch& active, const Model& model) const {
     if (active.ended || active.is_claiming || active.claimable == 0) return false;
-    if (active.batch.state == core::BatchState::canceling) return false;
+    if (active.is_called_off()) return false;
     const std::size_t count_max =
         active.is_mixed() ? kWaitingMixedMax : std::max(kWaitingMin, kWaitingPerSlot * model.slots);
     return active.waiting() < count_max && active.waiting_bytes() < kWaitingBytesMax;
@@ -39,7 +39,7 @@ bool Dispatcher::may_claim(const ActiveBatch& active, const Model& model) const 
 
 void Dispatcher::claim_to_call_off() {
     for (auto& [id, active] : active_) {
-        const bool has_lost = active.batch.state == core::BatchState::canceling && active.claimable > 0;
+        const bool has_lost = active.is_called_off() && active.claimable > 0;
         if (!has_lost || active.ended || active.is_claiming) continue;
         active.is_claiming = true;
         claims_.spawn(claim(active, kWaitingMin));
@@ -110,7 +110,7 @@ async::Task<void> Dispatcher::claim(ActiveBatch& active, std::uint32_t count) {
                     {"internal_server_error", "The stored request is damaged; submit it again."});
     }
     // It may be so since the claim was begun; or items were claimed whose holder was lost.
-    if (active.batch.state == core::BatchState::canceling) call_off(active);
+    if (active.is_called_off()) call_off(active);
 }
 
 void Dispatcher::line_up(ActiveBatch& active, core::Lease lease) {

@@ -287,6 +287,26 @@ TEST_F(DispatcherTest, ACancelEndsWhatWaitsForItsNextTry) {
     EXPECT_EQ(fake->seen.size(), 3U);
 }
 
+TEST_F(DispatcherTest, ACancelFinishesWhatIsRunningWhereTheProtocolSaysSo) {
+    codec.finishes_running = true;
+    fake->answer = [](const std::string& prompt, std::uint32_t attempt) -> core::Outcome {
+        if (attempt == 1) return core::Broken{{"analysis_failed", "500"}};
+        return core::Answer{.text = prompt};
+    };
+    models.at("m").retry.first_wait = models.at("m").retry.wait_max = 100ms;
+    BatchId id;
+    run([&]() -> async::Task<void> {
+        id = submit(std::vector<std::string>(10, "x"));
+        dispatcher->wake();
+        while (fake->seen.size() < 4) co_await async::sleep_for(1ms);
+        EXPECT_TRUE(store->batches().apply(id, core::BatchEvent::cancel_requested, clock.now()));
+        dispatcher->wake();
+        co_await until_ended(id);
+    });
+    EXPECT_GE(find(id).counts.succeeded, 4U);
+    EXPECT_EQ(find(id).counts.succeeded + find(id).counts.canceled, 10U);
+}
+
 TEST_F(DispatcherTest, ACancelDoesNotWaitForAModelServerThatIsOut) {
     fake->out = true;
     BatchId id;
@@ -327,21 +347,6 @@ TEST_F(DispatcherTest, NoSlotIsNeededToCancelWhatALostHolderLeft) {
         co_await until_ended(lost);
     });
     EXPECT_EQ(find(lost).counts, (core::Counts{.canceled = 2}));
-}
-
-TEST_F(DispatcherTest, ACancelEndsWhatIsBeingPrepared) {
-    media.probe_time = 1h;
-    BatchId id;
-    run([&]() -> async::Task<void> {
-        id = submit({"a", "b"});
-        dispatcher->wake();
-        while (media.probes < 1) co_await async::sleep_for(1ms);
-        EXPECT_TRUE(store->batches().apply(id, core::BatchEvent::cancel_requested, clock.now()));
-        dispatcher->wake();
-        co_await until_ended(id);
-    });
-    EXPECT_EQ(find(id).counts, (core::Counts{.canceled = 2}));
-    EXPECT_TRUE(fake->seen.empty());
 }
 
 TEST_F(DispatcherTest, ABusyOneSeesWhatOthersSubmittedThoughNobodyTellsIt) {

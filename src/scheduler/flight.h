@@ -34,9 +34,9 @@ struct Flight : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boo
         next_->previous_ = previous_->next_ = this;
     }
     // No try follows the one under way.
-    bool is_called_off() const { return batch->batch.state == core::BatchState::canceling; }
+    bool is_called_off() const { return batch->is_called_off(); }
     // It would have to be asked for, first or once more.
-    bool waits() const { return (!asked_at || is_preparing) && !has_ended && !is_moot; }
+    bool waits() const { return !asked_at && !has_ended && !is_moot; }
     bool is_only_run() const { return next_ == this; }
     std::size_t count_runs() const {
         std::size_t count = 1;
@@ -63,10 +63,10 @@ struct Flight : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boo
     ActiveBatch* batch;
     Waiting item;
     async::Bell* slot_freed;
-    std::optional<Time> asked_at;  // the try under way; nullopt before, and while it waits for the next one
-    bool is_preparing = false;     // the model server is not asked yet
-    bool is_moot = false;          // nothing will come of it
-    bool has_ended = false;        // its ending is known, and on its way to the store
+    // The try under way, from the preparing of its input on; nullopt before, and while it waits for the next.
+    std::optional<Time> asked_at;
+    bool is_moot = false;    // nothing will come of it
+    bool has_ended = false;  // its ending is known, and on its way to the store
     async::TaskGroup::Entry task;
 
 private:

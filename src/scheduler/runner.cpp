@@ -20,9 +20,7 @@ async::Task<core::Outcome> Runner::attempt(Model& model, Run run, std::uint32_t 
                      .attempt = attempt,
                      .is_live = run.is_live()};
     if (const auto* const analysis = std::get_if<core::VideoAnalysis>(&run.inference)) {
-        if (!run.is_live()) run.flight->is_preparing = true;
         auto prepared = co_await inputs_->prepare(run.account, *analysis);
-        if (!run.is_live()) run.flight->is_preparing = false;
         if (auto* refused = std::get_if<core::Refused>(&prepared)) co_return std::move(*refused);
         if (auto* broken = std::get_if<core::Broken>(&prepared)) co_return std::move(*broken);
         auto& at_hand = std::get<Prepared>(prepared);

@@ -157,7 +157,7 @@ def ask_after_the_end(events, ledger, deliveries):
 
 
 def ask_after_a_cancel(events, ledger, deliveries):
-    events.insert(4, event(4.5, "cancel", batch="b", node="one"))
+    events[2] = event(4.5, "cancel", batch="b", node="one")  # and no kill that explains it
     ledger.append(ledger[0] | {"arrived_us": 6_500_000})
 
 

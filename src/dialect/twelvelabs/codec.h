@@ -16,6 +16,8 @@ class Codec final : public core::ItemCodec {
 public:
     explicit Codec(service::Limits limits) : limits_(limits) {}
     Result<core::Inference> decode(const core::Batch& batch, std::string_view body) const override;
+    // "Finishes the analysis for the items in the processing status": docs.twelvelabs.io, cancel a batch.
+    bool finishes_running_items() const override { return true; }
     std::string line(const core::Batch& batch, const core::ItemHead& item,
                      const core::Ending& ending) const override;
 

@@ -240,6 +240,13 @@ bool serve(Mounted& mounted, char* program) {
 
 }  // namespace
 
+#if __has_feature(address_sanitizer)
+// FUSE loses a request that it reads as it is told to end.
+extern "C" const char* __lsan_default_suppressions() {
+    return "leak:libfuse3";
+}
+#endif
+
 int main(int argc, char** argv) {
     Options options;
     CLI::App app("Mounts a folder as a disk that loses its power when it is told to end.");

@@ -44,8 +44,7 @@ std::string about_result(const Finding& finding) {
         case Mending::none:
             break;
     }
-    const bool ran = finding.item == nullptr || finding.item->state == core::ItemState::succeeded ||
-                     finding.item->state == core::ItemState::failed;
+    const bool ran = finding.item == nullptr || core::has_result(finding.item->state);
     if (!ran) return damaged + "The item had no result of its own; --repair writes that line anew.";
     if (finding.batch != nullptr && finding.batch->state != core::BatchState::ended)
         return damaged + "It is lost: results cannot be read past it. --repair has the item run again.";

@@ -60,8 +60,7 @@ TEST_P(ResultsConformance, TheOrderInWhichItemsEndedIsKeptForGood) {
         std::vector<std::uint32_t> ordinals;
         for (const ItemLine& line : all_ended(batch.id, after)) {
             ordinals.push_back(line.item.id.ordinal);
-            const bool ran = line.item.state == ItemState::succeeded || line.item.state == ItemState::failed;
-            if (ran) EXPECT_EQ(line.line, line_of(line.item.id));
+            if (core::has_result(line.item.state)) EXPECT_EQ(line.line, line_of(line.item.id));
         }
         return ordinals;
     };

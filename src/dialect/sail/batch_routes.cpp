@@ -141,7 +141,7 @@ async::Task<Checked<StoredItem>> read_stored(service::Batches& batches, store::I
     auto body = co_await batches.read_item_body(item.id);
     if (!body) co_return refuse(body.error());
     stored.body = std::move(*body);
-    if (item.state == core::ItemState::succeeded || item.state == core::ItemState::failed) {
+    if (core::has_result(item.state)) {
         auto line = co_await batches.read_line(item.id);
         if (!line) co_return refuse(line.error());
         stored.line = std::move(*line);

@@ -68,8 +68,7 @@ void write_task(jsonl::Writer& json, const TaskView& view) {
         json.member("completed_at", to_rfc3339(*item.finished_at));
     write_video_source(json, view);
     json.member_raw("request_params", view.request_params);
-    if (item.state == core::ItemState::succeeded || item.state == core::ItemState::failed)
-        write_ending(json, view);
+    if (core::has_result(item.state)) write_ending(json, view);
     write_tellings(json, view.tellings);
     json.close_object();
 }

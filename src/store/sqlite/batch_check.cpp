@@ -188,9 +188,7 @@ void BatchCheck::check_result(const ItemRow& item) {
     if (results_file_) return check_line_in_file(item);
     // The file as a whole is missing.
     if (row_->batch.results_bytes) return;
-    const bool has_line =
-        item.head.state == core::ItemState::succeeded || item.head.state == core::ItemState::failed;
-    if (has_line) check_line_in_log(item);
+    if (core::has_result(item.head.state)) check_line_in_log(item);
 }
 
 void BatchCheck::check_line_in_log(const ItemRow& item) {

@@ -26,10 +26,6 @@ bool is_among(const std::vector<BatchFault>& faults, Fault fault) {
     return std::ranges::find(faults, fault, &BatchFault::fault) != faults.end();
 }
 
-bool had_result(core::ItemState state) {
-    return state == core::ItemState::succeeded || state == core::ItemState::failed;
-}
-
 // How long the lines are of a results file that is not what it was.
 std::uint64_t old_line_bytes(int fd, const core::Batch& batch, const std::vector<BatchFault>& faults) {
     if (is_among(faults, Fault::results_unclosed)) return *batch.results_bytes;
@@ -273,7 +269,7 @@ Result<BatchMender::NewFile> BatchMender::write_results(const BatchRow& row,
             if (auto line = engine_->lines.read(*item.line, {row.row, item.head.id.ordinal}))
                 return std::move(*line);
         }
-        if (!had_result(item.head.state)) return layout.render(batch, item.head);
+        if (!core::has_result(item.head.state)) return layout.render(batch, item.head);
         return std::nullopt;
     };
     NewFile made;

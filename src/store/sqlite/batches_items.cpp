@@ -108,10 +108,6 @@ Result<Page<ItemOfBatch>> items_of_all(Connection& db, const ItemQuery& query, s
     }
 }
 
-bool has_line(const core::ItemHead& item) {
-    return item.state == core::ItemState::succeeded || item.state == core::ItemState::failed;
-}
-
 // Where the lines of a batch are read from.
 class Lines {
 public:
@@ -129,7 +125,7 @@ public:
     Result<std::optional<std::string>> read(const ItemRow& item) const {
         const std::uint32_t ordinal = item.head.id.ordinal;
         if (file_) return read_result(file_.fd(), *batch_->batch.results_bytes, ordinal);
-        if (!has_line(item.head)) return std::nullopt;
+        if (!core::has_result(item.head.state)) return std::nullopt;
         if (!item.line) return fail(ErrorCode::corrupt, "a finished item has no line");
         auto line = engine_->lines.read(*item.line, {batch_->row, ordinal});
         if (!line) return std::unexpected(missing_is_corrupt(std::move(line.error())));

@@ -16,8 +16,8 @@ PrefixRuns::Time::duration reading_time(std::size_t bytes) {
 PrefixRuns::Gate PrefixRuns::gate(std::uint64_t prefix, Time now) const {
     if (prefix == 0) return Gate::open;
     const Run* const run = runs_.find(prefix);
-    if (run == nullptr || run->is_given_up) return Gate::leader;
-    return run->is_open || run->opens_at <= now ? Gate::open : Gate::closed;
+    if (run == nullptr || run->state == Run::State::given_up) return Gate::leader;
+    return run->state == Run::State::read || run->opens_at <= now ? Gate::open : Gate::closed;
 }
 
 PrefixRuns::Time PrefixRuns::opens_at(std::uint64_t prefix) const {
@@ -27,20 +27,17 @@ PrefixRuns::Time PrefixRuns::opens_at(std::uint64_t prefix) const {
 
 void PrefixRuns::started(std::uint64_t prefix, std::size_t prompt_bytes, Time now) {
     const Run* const run = runs_.find(prefix);
-    if (prefix == 0 || (run != nullptr && !run->is_given_up)) return;
+    if (prefix == 0 || (run != nullptr && run->state != Run::State::given_up)) return;
     runs_.set(prefix, {.opens_at = now + reading_time(prompt_bytes)});
 }
 
 void PrefixRuns::ended(std::uint64_t prefix) {
-    Run* const run = runs_.find(prefix);
-    if (run == nullptr) return;
-    run->is_open = true;
-    run->is_given_up = false;
+    if (Run* const run = runs_.find(prefix)) run->state = Run::State::read;
 }
 
 void PrefixRuns::given_up(std::uint64_t prefix) {
     Run* const run = runs_.find(prefix);
-    if (run != nullptr && !run->is_open) run->is_given_up = true;
+    if (run != nullptr && run->state == Run::State::begun) run->state = Run::State::given_up;
 }
 
 }  // namespace sheaf::scheduler

@@ -34,8 +34,7 @@ public:
 
 private:
     struct Run {
-        bool is_open = false;
-        bool is_given_up = false;
+        enum class State : std::uint8_t { begun, read, given_up } state = State::begun;
         Time opens_at;
     };
     // Servers forget, too; a run that was forgotten has one item alone again, no more.

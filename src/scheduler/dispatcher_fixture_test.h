@@ -212,6 +212,15 @@ protected:
         while (find(id).state != core::BatchState::ended) co_await async::sleep_for(1ms);
     }
 
+    // Two items, which wait for the server.
+    async::Task<BatchId> submit_to_a_server_that_is_out() {
+        fake->out = true;
+        const BatchId id = submit({"a", "b"});
+        dispatcher->wake();
+        while (fake->tries.size() < 2) co_await async::sleep_for(1ms);
+        co_return id;
+    }
+
     // Runs everything until `script` is over, then stops in order.
     void run(std::function<async::Task<void>()> script) {
         make_dispatcher();
